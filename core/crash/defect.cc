@@ -1,0 +1,76 @@
+#include "core/crash/defect.h"
+
+namespace corefleet {
+
+absl::string_view DefectCodeName(DefectCode code) {
+  switch (code) {
+    case DefectCode::kHeaderMissing:
+      return "HEADER_MISSING";
+    case DefectCode::kHeaderDamaged:
+      return "HEADER_DAMAGED";
+    case DefectCode::kNotesDamaged:
+      return "NOTES_DAMAGED";
+    case DefectCode::kVmcoreinfoMissing:
+      return "VMCOREINFO_MISSING";
+    case DefectCode::kVmcoreinfoDamaged:
+      return "VMCOREINFO_DAMAGED";
+    case DefectCode::kRegionMissing:
+      return "REGION_MISSING";
+    case DefectCode::kRegionTruncated:
+      return "REGION_TRUNCATED";
+    case DefectCode::kRegionOverlong:
+      return "REGION_OVERLONG";
+    case DefectCode::kRegionEmptyHeader:
+      return "REGION_EMPTY_HEADER";
+    case DefectCode::kRegionUnplaced:
+      return "REGION_UNPLACED";
+    case DefectCode::kRegionDuplicate:
+      return "REGION_DUPLICATE";
+    case DefectCode::kRegionMislabelled:
+      return "REGION_MISLABELLED";
+    case DefectCode::kRegionAmbiguous:
+      return "REGION_AMBIGUOUS";
+    case DefectCode::kRegionOverlap:
+      return "REGION_OVERLAP";
+    case DefectCode::kAddressOverflow:
+      return "ADDRESS_OVERFLOW";
+    case DefectCode::kAddressTableDamaged:
+      return "ADDRESS_TABLE_DAMAGED";
+    case DefectCode::kUnsupported:
+      return "UNSUPPORTED";
+    case DefectCode::kLogMissing:
+      return "LOG_MISSING";
+    case DefectCode::kLogDamaged:
+      return "LOG_DAMAGED";
+    case DefectCode::kLogGap:
+      return "LOG_GAP";
+    case DefectCode::kLogTextLost:
+      return "LOG_TEXT_LOST";
+    case DefectCode::kLogFromStatic:
+      return "LOG_FROM_STATIC";
+    case DefectCode::kFactConflict:
+      return "FACT_CONFLICT";
+    case DefectCode::kFactImplausible:
+      return "FACT_IMPLAUSIBLE";
+  }
+  return "UNKNOWN";
+}
+
+bool IsLoss(DefectCode code) {
+  switch (code) {
+    case DefectCode::kNotesDamaged:  // Rebuilt whole from the vmcoreinfo region.
+    case DefectCode::kRegionOverlong:
+    case DefectCode::kRegionDuplicate:
+    case DefectCode::kRegionMislabelled:
+    case DefectCode::kRegionOverlap:
+    case DefectCode::kAddressTableDamaged:
+    case DefectCode::kFactConflict:
+    case DefectCode::kFactImplausible:
+    case DefectCode::kLogGap:  // A ring that wrapped has lost its oldest records: that is its nature.
+      return false;
+    default:
+      return true;
+  }
+}
+
+}  // namespace corefleet

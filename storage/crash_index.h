@@ -1,0 +1,165 @@
+#ifndef COREFLEET_STORAGE_CRASH_INDEX_H_
+#define COREFLEET_STORAGE_CRASH_INDEX_H_
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+#include "core/crash/facts.h"
+#include "core/crash/ids.h"
+#include "core/manifest/manifest.h"
+#include "storage/pack.h"
+#include "storage/pack_store.h"
+
+namespace corefleet {
+
+// A durable pack of a session or crash: where it is and what is in it.
+struct StoredPack {
+  PackRef ref;
+  std::vector<PackEntry> entries;
+};
+
+enum class SessionState : uint8_t {
+  kOpen = 0,
+  kComplete = 1,  // finished: `crash` is set
+};
+
+// An upload under way or finished.
+struct Session {
+  SessionId id;
+  DeviceId device;
+  CrashUid uid;
+  SessionState state = SessionState::kOpen;
+  CrashId crash;  // empty while open
+  absl::Time expires_at;
+  std::string note;
+  Manifest manifest;
+};
+
+struct BeginResult {
+  Session session;
+  bool created = false;  // false: it was there already, open or complete
+};
+
+// A stored crash. `facts` is empty until analysis has run.
+struct StoredCrash {
+  CrashId id;
+  DeviceId device;
+  absl::Time received_at;
+  std::string note;
+  CrashState state = CrashState::kReceived;
+  uint64_t raw_bytes = 0;     // of all regions
+  uint64_t stored_bytes = 0;  // of all packs
+  std::optional<CrashFacts> facts;
+};
+
+// What a list asks for. Empty fields do not filter.
+struct CrashFilter {
+  std::string build;              // a build id or a prefix of one (4 hex digits at least), or a whole release
+  uint64_t taint_all = 0;         // every one of these bits is set
+  bool untainted = false;         // the final mask is 0
+  std::optional<DeviceId> device;
+  std::optional<CrashState> state;
+  std::optional<absl::Time> since;  // received at or after
+  std::optional<absl::Time> until;  // received before
+};
+
+struct CrashPage {
+  std::vector<StoredCrash> crashes;  // newest first; facts are summaries: regions and defects may be left out
+  // Pass as `before` to go on; empty at the end.
+  CrashId next;
+};
+
+// Counters for dashboards, kept by the same transactions that change what they count.
+struct BuildCount {
+  BuildId build;
+  std::string release;
+  uint64_t crashes = 0;
+};
+struct IndexStats {
+  uint64_t crashes = 0;
+  uint64_t analysis_backlog = 0;  // received and not yet analysed
+  uint64_t open_sessions = 0;
+  std::vector<BuildCount> builds;          // the busiest, at most `max_builds`
+  uint64_t other_builds = 0;               // crashes of all other builds
+  std::vector<uint64_t> crashes_by_taint;  // index = taint bit, 64 entries
+  uint64_t untainted = 0;
+  std::vector<uint64_t> crashes_by_state;  // index = CrashState
+};
+
+// Remembers sessions, crashes and facts. Thread-safe. Every method may return
+//   UNAVAILABLE  the database cannot be reached; retry later
+//   ABORTED      lost a race with another writer; retry now
+//   UNKNOWN      the outcome of a commit is not known; only idempotent calls (all of these are) may be repeated
+class CrashIndex {
+ public:
+  virtual ~CrashIndex() = default;
+
+  // OK when the index answers. For readiness.
+  virtual absl::Status Ping() = 0;
+
+  // Opens a session for (device, UidOf(manifest)), or gives back the one that is there. `fresh` is the id to use if it
+  // has to be made. An open session that has expired by `now` gets a new expiry and keeps what it has.
+  virtual absl::StatusOr<BeginResult> BeginSession(const DeviceId& device, const Manifest& manifest,
+                                                   const std::string& note, const SessionId& fresh, absl::Time now,
+                                                   absl::Time expires_at) = 0;
+
+  //   NOT_FOUND  no such session
+  virtual absl::StatusOr<Session> GetSession(const SessionId& id) = 0;
+
+  // Records a durable pack. Its chunks may be acknowledged when this returns OK.
+  //   NOT_FOUND            no such session
+  //   FAILED_PRECONDITION  the session is complete
+  virtual absl::Status AddPack(const SessionId& id, const StoredPack& pack) = 0;
+
+  // The packs of a session, open or complete, in the order they were added.
+  //   NOT_FOUND  no such session
+  virtual absl::StatusOr<std::vector<StoredPack>> SessionPacks(const SessionId& id) = 0;
+
+  // Forgets the packs of an open session, whose bytes turned out not to match the manifest.
+  virtual absl::Status DropPacks(const SessionId& id) = 0;
+
+  // Turns a session into a crash, in one transaction: the crash's row, the session's end, the request for analysis.
+  // Idempotent: a second call gives the first one's crash. `fresh` is used by the first.
+  //   NOT_FOUND  no such session
+  virtual absl::StatusOr<CrashId> FinishSession(const SessionId& id, const CrashId& fresh, uint64_t raw_bytes,
+                                                uint64_t stored_bytes) = 0;
+
+  // Forgets an open session and its packs. OK if there is none.
+  //   FAILED_PRECONDITION  the session is complete: a crash is not abandoned
+  virtual absl::Status AbandonSession(const SessionId& id) = 0;
+
+  //   NOT_FOUND  no such crash
+  virtual absl::StatusOr<StoredCrash> GetCrash(const CrashId& id) = 0;
+  virtual absl::StatusOr<Manifest> CrashManifest(const CrashId& id) = 0;
+  virtual absl::StatusOr<std::vector<StoredPack>> CrashPacks(const CrashId& id) = 0;
+
+  // The crashes whose printed id starts with `prefix` (1 to 32 lower-case hex digits), at most `limit`.
+  virtual absl::StatusOr<std::vector<CrashId>> FindByPrefix(const std::string& prefix, int limit) = 0;
+
+  // One page, newest first, of what arrived before `before` (empty: from the newest). `limit` is 1 to 1000.
+  virtual absl::StatusOr<CrashPage> ListCrashes(const CrashFilter& filter, const CrashId& before, int limit) = 0;
+
+  // Lends up to `limit` crashes that await analysis to one analyzer until `lease_until`. A lease that ran out is lent
+  // again, with its attempts counted.
+  struct AnalysisLease {
+    CrashId crash;
+    int attempts = 0;  // this one included
+  };
+  virtual absl::StatusOr<std::vector<AnalysisLease>> ClaimAnalysis(int limit, absl::Time now,
+                                                                   absl::Time lease_until) = 0;
+
+  // Stores what analysis found and ends its lease. The last call wins.
+  //   NOT_FOUND  no such crash
+  virtual absl::Status PutFacts(const CrashId& id, const CrashFacts& facts) = 0;
+
+  virtual absl::StatusOr<IndexStats> Stats(int max_builds) = 0;
+};
+
+}  // namespace corefleet
+
+#endif  // COREFLEET_STORAGE_CRASH_INDEX_H_

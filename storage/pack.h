@@ -1,0 +1,69 @@
+#ifndef COREFLEET_STORAGE_PACK_H_
+#define COREFLEET_STORAGE_PACK_H_
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "core/bytes/byte_view.h"
+#include "core/digest/digest.h"
+
+namespace corefleet {
+
+// How a chunk's bytes travel and are stored. The numbers are stored and sent: never reuse one.
+enum class ChunkEncoding : uint8_t {
+  kRaw = 0,
+  kZstd = 1,  // one zstd frame that says its content size
+};
+
+// One chunk inside a pack.
+struct PackEntry {
+  uint32_t region = 0;  // index into the manifest
+  uint64_t chunk = 0;   // index of the chunk in the region
+  ChunkEncoding encoding = ChunkEncoding::kRaw;
+  uint32_t raw_size = 0;     // bytes, at most kChunkBytes
+  uint32_t stored_size = 0;  // bytes in the pack
+  uint32_t offset = 0;       // of the stored bytes, from the start of the pack
+  Sha256Digest digest{};     // of the raw bytes
+
+  friend bool operator==(const PackEntry&, const PackEntry&) = default;
+};
+
+// A pack: chunks of one session that became durable together. Its index stands at its front, and a copy of the index
+// in the database, so that a read needs one access and a lost database can be rebuilt. Format: docs/formats/pack.md.
+struct Pack {
+  std::vector<PackEntry> entries;
+  std::string bytes;  // index, then the stored chunks
+};
+
+// Gathers chunks into a pack. Not thread-safe.
+class PackBuilder {
+ public:
+  // Adds a verified chunk; `stored` are its bytes as they arrived. offset is filled in by Build.
+  void Add(PackEntry entry, ByteView stored);
+  bool empty() const { return entries_.empty(); }
+  // Bytes of the chunks gathered so far.
+  uint64_t stored_bytes() const { return payload_.size(); }
+  // Ends the pack and starts a new one.
+  Pack Build(absl::string_view session);
+
+ private:
+  std::vector<PackEntry> entries_;
+  std::string payload_;
+};
+
+// The index alone, as it is kept in the database, and back.
+//   DecodePackIndex: DATA_LOSS unless `bytes` is exactly one index whose entries lie inside a pack of `pack_size`.
+std::string EncodePackIndex(absl::string_view session, const std::vector<PackEntry>& entries);
+absl::StatusOr<std::vector<PackEntry>> DecodePackIndex(ByteView bytes, uint64_t pack_size);
+
+// Undoes the encoding of one chunk and checks it.
+//   DATA_LOSS  the frame is no zstd frame of exactly raw_size bytes, or the digest differs. Nothing larger than
+//              raw_size is ever inflated.
+absl::StatusOr<std::vector<uint8_t>> DecodeChunk(ChunkEncoding encoding, ByteView stored, uint32_t raw_size,
+                                                 const Sha256Digest& digest);
+
+}  // namespace corefleet
+
+#endif  // COREFLEET_STORAGE_PACK_H_

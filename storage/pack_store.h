@@ -1,0 +1,47 @@
+#ifndef COREFLEET_STORAGE_PACK_STORE_H_
+#define COREFLEET_STORAGE_PACK_STORE_H_
+
+#include <cstdint>
+#include <string>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/types/span.h"
+#include "core/bytes/byte_view.h"
+
+namespace corefleet {
+
+// Where a pack lies. Opaque outside the store that gave it; kept in the database.
+struct PackRef {
+  std::string key;      // the segment's or the object's name
+  uint64_t offset = 0;  // of the pack in it, in bytes
+  uint64_t size = 0;    // of the pack, in bytes
+
+  friend bool operator==(const PackRef&, const PackRef&) = default;
+};
+
+// Keeps packs. Thread-safe. Every method may return
+//   UNAVAILABLE         the store does not answer; retry later
+//   RESOURCE_EXHAUSTED  no space is left (Put only)
+class PackStore {
+ public:
+  virtual ~PackStore() = default;
+
+  // Stores a pack. When it returns OK the bytes are durable: they survive kill -9 and a power cut. Blocks until then;
+  // calls that wait at the same time share one sync.
+  virtual absl::StatusOr<PackRef> Put(ByteView pack) = 0;
+
+  // Fills `out` from `offset` bytes into the pack.
+  //   NOT_FOUND     no such pack
+  //   OUT_OF_RANGE  the range leaves the pack
+  //   DATA_LOSS     the store has fewer bytes than it promised
+  virtual absl::Status Read(const PackRef& ref, uint64_t offset, absl::Span<uint8_t> out) = 0;
+
+  // Bytes in use, and bytes that can still be written, as well as the store can tell.
+  virtual uint64_t StoredBytes() = 0;
+  virtual uint64_t FreeBytes() = 0;
+};
+
+}  // namespace corefleet
+
+#endif  // COREFLEET_STORAGE_PACK_STORE_H_
