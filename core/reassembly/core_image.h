@@ -2,12 +2,15 @@
 #define COREFLEET_CORE_REASSEMBLY_CORE_IMAGE_H_
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
 
 #include "absl/status/status.h"
+#include "absl/types/span.h"
 #include "core/bytes/address_space.h"
+#include "core/bytes/byte_source.h"
 #include "core/crash/defect.h"
 #include "core/crash/facts.h"
 #include "core/crash/region_set.h"
@@ -21,20 +24,22 @@ struct Segment {
   uint64_t paddr = 0;  // meaningful only if has_paddr
   bool has_vaddr = false;
   bool has_paddr = false;
-  uint64_t size = 0;       // what the header (or the address table) says, in bytes
-  uint64_t available = 0;  // how many of them there are, from the start: min(size, bytes received); 0 when missing
+  uint64_t size = 0;  // what the header (or the address table) says, in bytes
+  uint64_t available =
+      0;  // how many of them there are, from the start: min(size, bytes received); 0 when missing
   std::optional<uint32_t> region;  // index into RegionSet::regions
   std::optional<uint32_t> id;      // meminspect id, known or inferred
-  std::string name;                // escaped; what to call it in a message: "Kprb_info", or the symbol it must be
+  std::string name;  // escaped; what to call it in a message: "Kprb_info", or the symbol it must be
 };
 
-// A dead kernel's memory, put together: the product of reassembly and the input of analysis and of every export.
+// A dead kernel's memory, put together: the product of reassembly and the input of analysis and of every
+// export.
 //
 // Holds views of the regions' ByteSources, so it is cheap to copy and to keep. Thread-safe once built.
 class CoreImage final : public AddressSpace {
  public:
-  // In program header order, or in address order when there is no header. Never overlaps checked away: two segments
-  // may cover the same memory (meminspect's 8-byte marks inside other areas do).
+  // In program header order, or in address order when there is no header. Never overlaps checked away: two
+  // segments may cover the same memory (meminspect's 8-byte marks inside other areas do).
   std::vector<Segment> segments;
 
   // Of the ELF header region; e_machine is 0 and has_header false without one.
@@ -44,11 +49,12 @@ class CoreImage final : public AddressSpace {
   // Index into RegionSet::regions of the ELF header region and of the VMCOREINFO region.
   std::optional<uint32_t> header_region;
   std::optional<uint32_t> vmcoreinfo_region;
-  // What the header says about its own layout, for the `concat` export: bytes before the first load, of which the
-  // VMCOREINFO descriptor are the last `vmcoreinfo_size`. 0 without a header.
+  // What the header says about its own layout, for the `concat` export: bytes before the first load, of which
+  // the VMCOREINFO descriptor are the last `vmcoreinfo_size`. 0 without a header.
   uint64_t header_size = 0;
   uint64_t vmcoreinfo_size = 0;
-  std::string command_line;  // NT_PRPSINFO's psargs (cut by the kernel at 79 bytes); raw bytes; "" if not readable
+  std::string
+      command_line;  // NT_PRPSINFO's psargs (cut by the kernel at 79 bytes); raw bytes; "" if not readable
 
   Vmcoreinfo vmcoreinfo;
   std::string series;  // "meminspect v1", "meminspect v2", "meminspect v3", or "" when it cannot be told
@@ -60,8 +66,8 @@ class CoreImage final : public AddressSpace {
   // Keeps the bytes alive; the same order as the RegionSet that was reassembled.
   std::vector<std::shared_ptr<const ByteSource>> sources;
 
-  // AddressSpace. A read may run over several segments that touch. Where segments overlap, the first one listed that
-  // has the byte answers.
+  // AddressSpace. A read may run over several segments that touch. Where segments overlap, the first one
+  // listed that has the byte answers.
   absl::Status ReadVirtual(uint64_t vaddr, absl::Span<uint8_t> out) const override;
   uint64_t ReadableFrom(uint64_t vaddr, uint64_t want) const override;
   Endian endian() const override { return Endian::kLittle; }
@@ -69,6 +75,26 @@ class CoreImage final : public AddressSpace {
 
   // The same by physical address. NOT_FOUND when some byte is not in the image.
   absl::Status ReadPhysical(uint64_t paddr, absl::Span<uint8_t> out) const;
+
+  // Builds the search order behind the reads from `segments`. Whoever fills or changes `segments` calls it
+  // once when done (Reassemble has); before that the image has no memory.
+  void IndexSegments();
+
+ private:
+  // Bytes [first, last] of the address space that `segment` answers for. Disjoint and ascending in an index.
+  struct Extent {
+    uint64_t first;
+    uint64_t last;
+    uint32_t segment;
+  };
+  enum class Axis { kVirtual, kPhysical };
+
+  uint64_t StartOf(const Segment& segment, Axis axis) const;
+  std::vector<Extent> BuildIndex(Axis axis) const;
+  absl::Status Read(Axis axis, uint64_t address, absl::Span<uint8_t> out) const;
+
+  std::vector<Extent> by_vaddr_;
+  std::vector<Extent> by_paddr_;
 };
 
 }  // namespace corefleet

@@ -1,0 +1,119 @@
+#include "core/reassembly/core_image.h"
+
+#include <algorithm>
+#include <set>
+
+#include "absl/strings/str_cat.h"
+
+namespace corefleet {
+
+uint64_t CoreImage::StartOf(const Segment& segment, Axis axis) const {
+  return axis == Axis::kVirtual ? segment.vaddr : segment.paddr;
+}
+
+// One sweep over the segments' edges: between two edges the answer is the first listed segment that is open
+// there.
+std::vector<CoreImage::Extent> CoreImage::BuildIndex(Axis axis) const {
+  struct Edge {
+    uint64_t at;
+    bool opens;
+    uint32_t segment;
+  };
+  std::vector<Edge> edges;
+  bool reaches_end = false;
+  for (uint32_t i = 0; i < segments.size(); ++i) {
+    const Segment& segment = segments[i];
+    const bool known = axis == Axis::kVirtual ? segment.has_vaddr : segment.has_paddr;
+    if (!known || segment.available == 0 || !segment.region || *segment.region >= sources.size()) continue;
+    const uint64_t start = StartOf(segment, axis);
+    if (segment.available - 1 > UINT64_MAX - start) continue;  // leaves the address space
+    edges.push_back({start, true, i});
+    // A segment that ends with the address space never closes: its end has no address.
+    if (start + (segment.available - 1) == UINT64_MAX) {
+      reaches_end = true;
+    } else {
+      edges.push_back({start + segment.available, false, i});
+    }
+  }
+  std::sort(edges.begin(), edges.end(), [](const Edge& a, const Edge& b) { return a.at < b.at; });
+
+  std::vector<Extent> extents;
+  auto append = [&extents](uint64_t first, uint64_t last, uint32_t segment) {
+    if (!extents.empty() && extents.back().segment == segment && extents.back().last + 1 == first) {
+      extents.back().last = last;
+    } else {
+      extents.push_back({first, last, segment});
+    }
+  };
+  std::set<uint32_t> open;
+  for (size_t i = 0; i < edges.size();) {
+    const uint64_t at = edges[i].at;
+    for (; i < edges.size() && edges[i].at == at; ++i) {
+      if (edges[i].opens) {
+        open.insert(edges[i].segment);
+      } else {
+        open.erase(edges[i].segment);
+      }
+    }
+    if (open.empty()) continue;
+    if (i < edges.size()) {
+      append(at, edges[i].at - 1, *open.begin());
+    } else if (reaches_end) {
+      append(at, UINT64_MAX, *open.begin());
+    }
+  }
+  return extents;
+}
+
+void CoreImage::IndexSegments() {
+  by_vaddr_ = BuildIndex(Axis::kVirtual);
+  by_paddr_ = BuildIndex(Axis::kPhysical);
+}
+
+absl::Status CoreImage::Read(Axis axis, uint64_t address, absl::Span<uint8_t> out) const {
+  const std::vector<Extent>& index = axis == Axis::kVirtual ? by_vaddr_ : by_paddr_;
+  auto extent = std::partition_point(index.begin(), index.end(),
+                                     [address](const Extent& e) { return e.last < address; });
+  while (!out.empty()) {
+    if (extent == index.end() || extent->first > address) {
+      return absl::NotFoundError(absl::StrCat(axis == Axis::kVirtual ? "virtual" : "physical", " address 0x",
+                                              absl::Hex(address), " is not in the image"));
+    }
+    const Segment& segment = segments[extent->segment];
+    // `last - address + 1` would overflow for an extent of the whole address space.
+    const uint64_t past_first = extent->last - address;
+    const size_t n = past_first < out.size() ? static_cast<size_t>(past_first) + 1 : out.size();
+    const uint64_t offset = address - StartOf(segment, axis);
+    absl::Status status = sources[*segment.region]->ReadAt(offset, out.first(n));
+    if (!status.ok()) return status;
+    out.remove_prefix(n);
+    address += n;
+    ++extent;
+    if (address == 0 && !out.empty()) return absl::NotFoundError("the read leaves the address space");
+  }
+  return absl::OkStatus();
+}
+
+absl::Status CoreImage::ReadVirtual(uint64_t vaddr, absl::Span<uint8_t> out) const {
+  return Read(Axis::kVirtual, vaddr, out);
+}
+
+absl::Status CoreImage::ReadPhysical(uint64_t paddr, absl::Span<uint8_t> out) const {
+  return Read(Axis::kPhysical, paddr, out);
+}
+
+uint64_t CoreImage::ReadableFrom(uint64_t vaddr, uint64_t want) const {
+  auto extent = std::partition_point(by_vaddr_.begin(), by_vaddr_.end(),
+                                     [vaddr](const Extent& e) { return e.last < vaddr; });
+  uint64_t have = 0;
+  while (have < want && extent != by_vaddr_.end() && extent->first <= vaddr + have) {
+    const uint64_t past_first = extent->last - (vaddr + have);
+    if (past_first >= want - have) return want;
+    have += past_first + 1;
+    if (extent->last == UINT64_MAX) break;
+    ++extent;
+  }
+  return have;
+}
+
+}  // namespace corefleet
