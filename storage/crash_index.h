@@ -59,9 +59,9 @@ struct StoredCrash {
 
 // What a list asks for. Empty fields do not filter.
 struct CrashFilter {
-  std::string build;              // a build id or a prefix of one (4 hex digits at least), or a whole release
-  uint64_t taint_all = 0;         // every one of these bits is set
-  bool untainted = false;         // the final mask is 0
+  std::string build;       // a build id or a prefix of one (4 hex digits at least), or a whole release
+  uint64_t taint_all = 0;  // every one of these bits is set
+  bool untainted = false;  // the final mask is 0
   std::optional<DeviceId> device;
   std::optional<CrashState> state;
   std::optional<absl::Time> since;  // received at or after
@@ -94,7 +94,8 @@ struct IndexStats {
 // Remembers sessions, crashes and facts. Thread-safe. Every method may return
 //   UNAVAILABLE  the database cannot be reached; retry later
 //   ABORTED      lost a race with another writer; retry now
-//   UNKNOWN      the outcome of a commit is not known; only idempotent calls (all of these are) may be repeated
+//   UNKNOWN      the outcome of a commit is not known; only idempotent calls (all of these are) may be
+//   repeated
 class CrashIndex {
  public:
   virtual ~CrashIndex() = default;
@@ -102,11 +103,12 @@ class CrashIndex {
   // OK when the index answers. For readiness.
   virtual absl::Status Ping() = 0;
 
-  // Opens a session for (device, UidOf(manifest)), or gives back the one that is there. `fresh` is the id to use if it
-  // has to be made. An open session that has expired by `now` gets a new expiry and keeps what it has.
+  // Opens a session for (device, UidOf(manifest)), or gives back the one that is there. `fresh` is the id to
+  // use if it has to be made. An open session that has expired by `now` gets a new expiry and keeps what it
+  // has.
   virtual absl::StatusOr<BeginResult> BeginSession(const DeviceId& device, const Manifest& manifest,
-                                                   const std::string& note, const SessionId& fresh, absl::Time now,
-                                                   absl::Time expires_at) = 0;
+                                                   const std::string& note, const SessionId& fresh,
+                                                   absl::Time now, absl::Time expires_at) = 0;
 
   //   NOT_FOUND  no such session
   virtual absl::StatusOr<Session> GetSession(const SessionId& id) = 0;
@@ -123,8 +125,8 @@ class CrashIndex {
   // Forgets the packs of an open session, whose bytes turned out not to match the manifest.
   virtual absl::Status DropPacks(const SessionId& id) = 0;
 
-  // Turns a session into a crash, in one transaction: the crash's row, the session's end, the request for analysis.
-  // Idempotent: a second call gives the first one's crash. `fresh` is used by the first.
+  // Turns a session into a crash, in one transaction: the crash's row, the session's end, the request for
+  // analysis. Idempotent: a second call gives the first one's crash. `fresh` is used by the first.
   //   NOT_FOUND  no such session
   virtual absl::StatusOr<CrashId> FinishSession(const SessionId& id, const CrashId& fresh, uint64_t raw_bytes,
                                                 uint64_t stored_bytes) = 0;
@@ -142,10 +144,11 @@ class CrashIndex {
   virtual absl::StatusOr<std::vector<CrashId>> FindByPrefix(const std::string& prefix, int limit) = 0;
 
   // One page, newest first, of what arrived before `before` (empty: from the newest). `limit` is 1 to 1000.
-  virtual absl::StatusOr<CrashPage> ListCrashes(const CrashFilter& filter, const CrashId& before, int limit) = 0;
+  virtual absl::StatusOr<CrashPage> ListCrashes(const CrashFilter& filter, const CrashId& before,
+                                                int limit) = 0;
 
-  // Lends up to `limit` crashes that await analysis to one analyzer until `lease_until`. A lease that ran out is lent
-  // again, with its attempts counted.
+  // Lends up to `limit` crashes that await analysis to one analyzer until `lease_until`. A lease that ran out
+  // is lent again, with its attempts counted.
   struct AnalysisLease {
     CrashId crash;
     int attempts = 0;  // this one included

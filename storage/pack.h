@@ -7,15 +7,10 @@
 
 #include "absl/status/statusor.h"
 #include "core/bytes/byte_view.h"
+#include "core/digest/chunk.h"
 #include "core/digest/digest.h"
 
 namespace corefleet {
-
-// How a chunk's bytes travel and are stored. The numbers are stored and sent: never reuse one.
-enum class ChunkEncoding : uint8_t {
-  kRaw = 0,
-  kZstd = 1,  // one zstd frame that says its content size
-};
 
 // One chunk inside a pack.
 struct PackEntry {
@@ -30,8 +25,9 @@ struct PackEntry {
   friend bool operator==(const PackEntry&, const PackEntry&) = default;
 };
 
-// A pack: chunks of one session that became durable together. Its index stands at its front, and a copy of the index
-// in the database, so that a read needs one access and a lost database can be rebuilt. Format: docs/formats/pack.md.
+// A pack: chunks of one session that became durable together. Its index stands at its front, and a copy of
+// the index in the database, so that a read needs one access and a lost database can be rebuilt. Format:
+// docs/formats/pack.md.
 struct Pack {
   std::vector<PackEntry> entries;
   std::string bytes;  // index, then the stored chunks
@@ -54,15 +50,16 @@ class PackBuilder {
 };
 
 // The index alone, as it is kept in the database, and back.
-//   DecodePackIndex: DATA_LOSS unless `bytes` is exactly one index whose entries lie inside a pack of `pack_size`.
+//   DecodePackIndex: DATA_LOSS unless `bytes` is exactly one index whose entries lie inside a pack of
+//   `pack_size`. ReadPackIndex: the index at the front of a whole pack, to rebuild a lost database. DATA_LOSS
+//   as above.
+struct PackIndex {
+  std::string session;
+  std::vector<PackEntry> entries;
+};
 std::string EncodePackIndex(absl::string_view session, const std::vector<PackEntry>& entries);
 absl::StatusOr<std::vector<PackEntry>> DecodePackIndex(ByteView bytes, uint64_t pack_size);
-
-// Undoes the encoding of one chunk and checks it.
-//   DATA_LOSS  the frame is no zstd frame of exactly raw_size bytes, or the digest differs. Nothing larger than
-//              raw_size is ever inflated.
-absl::StatusOr<std::vector<uint8_t>> DecodeChunk(ChunkEncoding encoding, ByteView stored, uint32_t raw_size,
-                                                 const Sha256Digest& digest);
+absl::StatusOr<PackIndex> ReadPackIndex(ByteView pack);
 
 }  // namespace corefleet
 

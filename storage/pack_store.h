@@ -27,8 +27,8 @@ class PackStore {
  public:
   virtual ~PackStore() = default;
 
-  // Stores a pack. When it returns OK the bytes are durable: they survive kill -9 and a power cut. Blocks until then;
-  // calls that wait at the same time share one sync.
+  // Stores a pack. When it returns OK the bytes are durable: they survive kill -9 and a power cut. Blocks
+  // until then; calls that wait at the same time share one sync.
   virtual absl::StatusOr<PackRef> Put(ByteView pack) = 0;
 
   // Fills `out` from `offset` bytes into the pack.

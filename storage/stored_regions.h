@@ -12,9 +12,9 @@
 
 namespace corefleet {
 
-// The region set of a stored crash, read on demand from its packs: a region's source fetches, inflates and verifies one
-// chunk at a time and keeps the last few. `store` must outlive the set. Where several packs hold the same chunk the
-// first one counts.
+// The region set of a stored crash, read on demand from its packs: a region's source fetches, inflates and
+// verifies one chunk at a time and keeps the last few. `store` must outlive the set. Where several packs hold
+// the same chunk the first one counts.
 //   DATA_LOSS  the packs do not cover the manifest
 absl::StatusOr<RegionSet> OpenStoredRegions(const Manifest& manifest, const std::vector<StoredPack>& packs,
                                             PackStore* store);

@@ -1,0 +1,60 @@
+#ifndef COREFLEET_STORAGE_POSTGRES_POSTGRES_CRASH_INDEX_H_
+#define COREFLEET_STORAGE_POSTGRES_POSTGRES_CRASH_INDEX_H_
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/time/time.h"
+#include "storage/crash_index.h"
+
+namespace corefleet {
+
+struct PostgresCrashIndexOptions {
+  int max_connections = 8;  // opened when needed, kept
+  // The longest that one method may wait for the database in all; then UNAVAILABLE.
+  absl::Duration timeout = absl::Seconds(5);
+};
+
+// The index in PostgreSQL 15 or newer. Replicas share nothing but the database. Thread-safe: every method is
+// one transaction on a pooled connection, repeated a few times when it loses a race.
+class PostgresCrashIndex final : public CrashIndex {
+ public:
+  // Connects and brings the schema up to date (under an advisory lock, so that replicas may start together).
+  // `connection_string` is libpq's, either form.
+  //   UNAVAILABLE          the database cannot be reached
+  //   FAILED_PRECONDITION  the schema was made by a newer version
+  static absl::StatusOr<std::unique_ptr<PostgresCrashIndex>> Open(const std::string& connection_string,
+                                                                  PostgresCrashIndexOptions options = {});
+  ~PostgresCrashIndex() override;
+
+  absl::Status Ping() override;
+  absl::StatusOr<BeginResult> BeginSession(const DeviceId& device, const Manifest& manifest,
+                                           const std::string& note, const SessionId& fresh, absl::Time now,
+                                           absl::Time expires_at) override;
+  absl::StatusOr<Session> GetSession(const SessionId& id) override;
+  absl::Status AddPack(const SessionId& id, const StoredPack& pack) override;
+  absl::StatusOr<std::vector<StoredPack>> SessionPacks(const SessionId& id) override;
+  absl::Status DropPacks(const SessionId& id) override;
+  absl::StatusOr<CrashId> FinishSession(const SessionId& id, const CrashId& fresh, uint64_t raw_bytes,
+                                        uint64_t stored_bytes) override;
+  absl::Status AbandonSession(const SessionId& id) override;
+  absl::StatusOr<StoredCrash> GetCrash(const CrashId& id) override;
+  absl::StatusOr<Manifest> CrashManifest(const CrashId& id) override;
+  absl::StatusOr<std::vector<StoredPack>> CrashPacks(const CrashId& id) override;
+  absl::StatusOr<std::vector<CrashId>> FindByPrefix(const std::string& prefix, int limit) override;
+  absl::StatusOr<CrashPage> ListCrashes(const CrashFilter& filter, const CrashId& before, int limit) override;
+  absl::StatusOr<std::vector<AnalysisLease>> ClaimAnalysis(int limit, absl::Time now,
+                                                           absl::Time lease_until) override;
+  absl::Status PutFacts(const CrashId& id, const CrashFacts& facts) override;
+  absl::StatusOr<IndexStats> Stats(int max_builds) override;
+
+ private:
+  class Impl;
+  explicit PostgresCrashIndex(std::unique_ptr<Impl> impl);
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace corefleet
+
+#endif  // COREFLEET_STORAGE_POSTGRES_POSTGRES_CRASH_INDEX_H_

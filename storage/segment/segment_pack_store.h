@@ -1,0 +1,79 @@
+#ifndef COREFLEET_STORAGE_SEGMENT_SEGMENT_PACK_STORE_H_
+#define COREFLEET_STORAGE_SEGMENT_SEGMENT_PACK_STORE_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <list>
+#include <memory>
+#include <string>
+#include <utility>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/synchronization/mutex.h"
+#include "storage/pack_store.h"
+#include "storage/segment/file_system.h"
+
+namespace corefleet {
+
+struct SegmentPackStoreOptions {
+  uint64_t segment_bytes = uint64_t{64} << 20;  // a segment is closed when it has grown to this many bytes
+  size_t max_open_segments = 64;                // descriptors kept for reading
+  FileSystem* file_system = nullptr;            // null: the real one; must outlive the store
+};
+
+// Packs in append-only files on a local disk (docs/formats/segment.md). Every start begins a new segment, and
+// nothing is ever appended to one whose write or sync has failed, so a torn tail can only be at a segment's
+// end and is never built upon. Writers append in turn and share one fdatasync. Thread-safe.
+class SegmentPackStore final : public PackStore {
+ public:
+  // `dir` must exist and belong to this process alone.
+  //   INTERNAL  it cannot be read
+  static absl::StatusOr<std::unique_ptr<SegmentPackStore>> Open(const std::string& dir,
+                                                                SegmentPackStoreOptions options = {});
+  ~SegmentPackStore() override;
+
+  absl::StatusOr<PackRef> Put(ByteView pack) override;
+  absl::Status Read(const PackRef& ref, uint64_t offset, absl::Span<uint8_t> out) override;
+  uint64_t StoredBytes() override;
+  uint64_t FreeBytes() override;
+
+ private:
+  // The segment that is written to. Shared by the writers that wait for its sync.
+  struct Active {
+    std::string name;
+    std::unique_ptr<AppendFile> file;
+    uint64_t size = 0;     // bytes appended
+    uint64_t synced = 0;   // bytes known to be durable
+    bool syncing = false;  // one waiter is inside Sync for all
+    absl::Status failure;  // not OK: poisoned, nothing of it that is not synced will be
+  };
+
+  SegmentPackStore(std::string dir, SegmentPackStoreOptions options, uint64_t next_number,
+                   uint64_t stored_bytes);
+
+  absl::Status StartSegment() ABSL_EXCLUSIVE_LOCKS_REQUIRED(write_mutex_);
+  absl::Status Append(ByteView pack, std::shared_ptr<Active>* segment, uint64_t* offset)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(write_mutex_);
+  void Poison(Active* segment, const absl::Status& failure) ABSL_EXCLUSIVE_LOCKS_REQUIRED(write_mutex_);
+  absl::Status AwaitSync(Active* segment, uint64_t end) ABSL_EXCLUSIVE_LOCKS_REQUIRED(write_mutex_);
+  absl::StatusOr<std::shared_ptr<ReadFile>> OpenForReading(const std::string& name);
+
+  const std::string dir_;
+  const SegmentPackStoreOptions options_;
+  FileSystem* const files_;
+
+  absl::Mutex write_mutex_;
+  std::shared_ptr<Active> active_ ABSL_GUARDED_BY(write_mutex_);
+  uint64_t next_number_ ABSL_GUARDED_BY(write_mutex_);
+  uint64_t stored_bytes_ ABSL_GUARDED_BY(write_mutex_);
+
+  absl::Mutex read_mutex_;
+  // Most recently used first.
+  std::list<std::pair<std::string, std::shared_ptr<ReadFile>>> open_ ABSL_GUARDED_BY(read_mutex_);
+};
+
+}  // namespace corefleet
+
+#endif  // COREFLEET_STORAGE_SEGMENT_SEGMENT_PACK_STORE_H_
