@@ -1,0 +1,165 @@
+#include "storage/stored_regions.h"
+
+#include <algorithm>
+#include <list>
+#include <tuple>
+#include <utility>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/status/status.h"
+#include "absl/strings/str_cat.h"
+#include "absl/synchronization/mutex.h"
+#include "base/status_macros.h"
+#include "core/digest/chunk.h"
+#include "core/digest/digest.h"
+
+namespace corefleet {
+namespace {
+
+using ChunkBytes = std::shared_ptr<const std::vector<uint8_t>>;
+
+// One chunk and the pack it is in.
+struct StoredChunk {
+  PackRef ref;
+  PackEntry entry;
+};
+
+// The last few chunks that were read, of all regions of one set. Thread-safe.
+class ChunkCache {
+ public:
+  using Key = std::pair<uint32_t, uint64_t>;  // region, chunk
+
+  ChunkBytes Find(Key key) {
+    absl::MutexLock lock(&mutex_);
+    for (auto it = chunks_.begin(); it != chunks_.end(); ++it) {
+      if (it->first != key) continue;
+      chunks_.splice(chunks_.begin(), chunks_, it);
+      return it->second;
+    }
+    return nullptr;
+  }
+
+  void Insert(Key key, ChunkBytes bytes) {
+    absl::MutexLock lock(&mutex_);
+    chunks_.emplace_front(key, std::move(bytes));
+    if (chunks_.size() > kChunks) chunks_.pop_back();
+  }
+
+ private:
+  static constexpr size_t kChunks = 16;  // 1 MiB
+
+  absl::Mutex mutex_;
+  std::list<std::pair<Key, ChunkBytes>> chunks_ ABSL_GUARDED_BY(mutex_);
+};
+
+// A region in packs. Thread-safe.
+class StoredRegion final : public ByteSource {
+ public:
+  StoredRegion(uint64_t size, std::vector<StoredChunk> chunks, PackStore* store,
+               std::shared_ptr<ChunkCache> cache)
+      : size_(size), chunks_(std::move(chunks)), store_(store), cache_(std::move(cache)) {}
+
+  uint64_t size() const override { return size_; }
+
+  absl::Status ReadAt(uint64_t offset, absl::Span<uint8_t> out) const override {
+    RETURN_IF_ERROR(CheckRange(offset, out.size(), size_));
+    while (!out.empty()) {
+      ASSIGN_OR_RETURN(const ChunkBytes chunk, Load(chunks_[offset / kChunkBytes]));
+      const size_t from = offset % kChunkBytes;
+      const size_t size = std::min(out.size(), chunk->size() - from);
+      std::copy_n(chunk->begin() + from, size, out.begin());
+      offset += size;
+      out.remove_prefix(size);
+    }
+    return absl::OkStatus();
+  }
+
+ private:
+  absl::StatusOr<ChunkBytes> Load(const StoredChunk& chunk) const {
+    const ChunkCache::Key key(chunk.entry.region, chunk.entry.chunk);
+    if (ChunkBytes cached = cache_->Find(key)) return cached;
+    std::vector<uint8_t> stored(chunk.entry.stored_size);
+    RETURN_IF_ERROR(Fetch(chunk, absl::MakeSpan(stored)));
+    ASSIGN_OR_RETURN(std::vector<uint8_t> raw,
+                     DecodeChunk(chunk.entry.encoding, stored, chunk.entry.raw_size, chunk.entry.digest));
+    auto bytes = std::make_shared<const std::vector<uint8_t>>(std::move(raw));
+    cache_->Insert(key, bytes);
+    return bytes;
+  }
+
+  // A ByteSource knows no NOT_FOUND: what the index promises and the store does not have is lost.
+  absl::Status Fetch(const StoredChunk& chunk, absl::Span<uint8_t> out) const {
+    absl::Status status = store_->Read(chunk.ref, chunk.entry.offset, out);
+    if (absl::IsNotFound(status) || absl::IsOutOfRange(status)) return absl::DataLossError(status.message());
+    return status;
+  }
+
+  const uint64_t size_;
+  const std::vector<StoredChunk> chunks_;
+  PackStore* const store_;
+  const std::shared_ptr<ChunkCache> cache_;
+};
+
+// The chunks of each region in order, the first of equals kept. Bounded by what the packs have, not by what
+// the manifest says.
+absl::StatusOr<std::vector<std::vector<StoredChunk>>> SortByRegion(const Manifest& manifest,
+                                                                   const std::vector<StoredPack>& packs) {
+  std::vector<std::vector<StoredChunk>> regions(manifest.regions.size());
+  for (const StoredPack& pack : packs) {
+    for (const PackEntry& entry : pack.entries) {
+      if (entry.region >= regions.size()) {
+        return absl::DataLossError(
+            absl::StrCat("a pack has a chunk of region ", entry.region, " of ", regions.size()));
+      }
+      regions[entry.region].push_back({pack.ref, entry});
+    }
+  }
+  for (std::vector<StoredChunk>& chunks : regions) {
+    std::stable_sort(chunks.begin(), chunks.end(), [](const StoredChunk& a, const StoredChunk& b) {
+      return a.entry.chunk < b.entry.chunk;
+    });
+    chunks.erase(std::unique(chunks.begin(), chunks.end(),
+                             [](const StoredChunk& a, const StoredChunk& b) {
+                               return a.entry.chunk == b.entry.chunk;
+                             }),
+                 chunks.end());
+  }
+  return regions;
+}
+
+absl::Status CheckCover(uint64_t size, const std::vector<StoredChunk>& chunks, size_t region) {
+  if (chunks.size() != ChunkCount(size)) {
+    return absl::DataLossError(
+        absl::StrCat("region ", region, " has ", chunks.size(), " chunks of ", ChunkCount(size)));
+  }
+  for (size_t i = 0; i < chunks.size(); ++i) {
+    if (chunks[i].entry.chunk != i || chunks[i].entry.raw_size != ChunkSize(size, i)) {
+      return absl::DataLossError(absl::StrCat("chunk ", i, " of region ", region, " is not there"));
+    }
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+absl::StatusOr<RegionSet> OpenStoredRegions(const Manifest& manifest, const std::vector<StoredPack>& packs,
+                                            PackStore* store) {
+  ASSIGN_OR_RETURN(std::vector<std::vector<StoredChunk>> chunks, SortByRegion(manifest, packs));
+  const auto cache = std::make_shared<ChunkCache>();
+  RegionSet set;
+  for (size_t i = 0; i < manifest.regions.size(); ++i) {
+    const ManifestRegion& region = manifest.regions[i];
+    RETURN_IF_ERROR(CheckCover(region.size, chunks[i], i));
+    set.regions.push_back(
+        {.kind = region.kind,
+         .file_name = region.file_name,
+         .name = region.name,
+         .id = region.id,
+         .paddr = region.paddr,
+         .table_size = region.table_size,
+         .bytes = std::make_shared<StoredRegion>(region.size, std::move(chunks[i]), store, cache)});
+  }
+  return set;
+}
+
+}  // namespace corefleet

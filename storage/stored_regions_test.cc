@@ -1,0 +1,136 @@
+#include "storage/stored_regions.h"
+
+#include <gtest/gtest.h>
+
+#include <numeric>
+
+#include "storage/memory/memory_pack_store.h"
+
+namespace corefleet {
+namespace {
+
+std::vector<uint8_t> Pattern(size_t size, int seed) {
+  std::vector<uint8_t> bytes(size);
+  for (size_t i = 0; i < size; ++i) bytes[i] = static_cast<uint8_t>(i * 31 + i / 997 + seed);
+  return bytes;
+}
+
+class StoredRegionsTest : public testing::Test {
+ protected:
+  void AddRegion(size_t size) {
+    content_.push_back(Pattern(size, static_cast<int>(content_.size())));
+    manifest_.regions.push_back({.file_name = "md_K.BIN", .name = "K", .id = 24, .size = size});
+  }
+
+  // Puts chunks {region, chunk} into one pack.
+  void AddPack(std::vector<std::pair<uint32_t, uint64_t>> chunks) {
+    PackBuilder builder;
+    for (const auto& [region, chunk] : chunks) {
+      const uint32_t size = ChunkSize(content_[region].size(), chunk);
+      const ByteView raw = ByteView(content_[region]).subspan(chunk * kChunkBytes, size);
+      const EncodedChunk encoded = EncodeChunk(raw);
+      builder.Add({.region = region,
+                   .chunk = chunk,
+                   .encoding = encoded.encoding,
+                   .raw_size = size,
+                   .digest = Sha256Of(raw)},
+                  BytesOf(encoded.bytes));
+    }
+    Pack pack = builder.Build("session");
+    packs_.push_back({*store_.Put(BytesOf(pack.bytes)), pack.entries});
+  }
+
+  absl::StatusOr<RegionSet> Open() { return OpenStoredRegions(manifest_, packs_, &store_); }
+
+  MemoryPackStore store_;
+  Manifest manifest_;
+  std::vector<std::vector<uint8_t>> content_;
+  std::vector<StoredPack> packs_;
+};
+
+TEST_F(StoredRegionsTest, ReadsAcrossChunksAndPacks) {
+  AddRegion(3 * kChunkBytes + 5);
+  AddRegion(100);
+  AddRegion(0);
+  AddPack({{0, 2}, {1, 0}});
+  AddPack({{0, 3}, {0, 0}, {0, 1}});
+  const auto set = Open();
+  ASSERT_TRUE(set.ok()) << set.status();
+  ASSERT_EQ(set->regions.size(), 3u);
+  EXPECT_EQ(set->regions[0].file_name, "md_K.BIN");
+  EXPECT_EQ(set->regions[0].id, 24u);
+  for (size_t i = 0; i < 3; ++i) {
+    const auto bytes = ReadBytes(*set->regions[i].bytes, 0, content_[i].size());
+    ASSERT_TRUE(bytes.ok()) << bytes.status();
+    EXPECT_EQ(*bytes, content_[i]);
+  }
+  const auto middle = ReadBytes(*set->regions[0].bytes, kChunkBytes - 3, kChunkBytes + 6);
+  ASSERT_TRUE(middle.ok());
+  EXPECT_EQ((*middle)[3], content_[0][kChunkBytes]);
+}
+
+TEST_F(StoredRegionsTest, ReadsOutsideAreOutOfRange) {
+  AddRegion(100);
+  AddPack({{0, 0}});
+  const auto set = Open();
+  ASSERT_TRUE(set.ok());
+  EXPECT_EQ(ReadBytes(*set->regions[0].bytes, 99, 2).status().code(), absl::StatusCode::kOutOfRange);
+  uint8_t byte = 0;
+  EXPECT_EQ(set->regions[0].bytes->ReadAt(~uint64_t{0}, absl::MakeSpan(&byte, 1)).code(),
+            absl::StatusCode::kOutOfRange);
+}
+
+TEST_F(StoredRegionsTest, WhatThePacksDoNotCoverIsDataLoss) {
+  AddRegion(2 * kChunkBytes);
+  AddPack({{0, 0}});
+  EXPECT_EQ(Open().status().code(), absl::StatusCode::kDataLoss);
+  AddPack({{0, 0}});  // the same once more is no second chunk
+  EXPECT_EQ(Open().status().code(), absl::StatusCode::kDataLoss);
+  AddPack({{0, 1}});
+  EXPECT_TRUE(Open().ok());
+}
+
+TEST_F(StoredRegionsTest, AHugeManifestAllocatesNothing) {
+  AddRegion(10);
+  AddPack({{0, 0}});
+  manifest_.regions[0].size = kMaxRegionBytes;
+  EXPECT_EQ(Open().status().code(), absl::StatusCode::kDataLoss);
+}
+
+TEST_F(StoredRegionsTest, ChunksOfNoRegionAndOfAWrongSizeAreDataLoss) {
+  AddRegion(10);
+  AddPack({{0, 0}});
+  packs_[0].entries[0].region = 1;
+  EXPECT_EQ(Open().status().code(), absl::StatusCode::kDataLoss);
+  packs_[0].entries[0].region = 0;
+  packs_[0].entries[0].raw_size = 9;
+  EXPECT_EQ(Open().status().code(), absl::StatusCode::kDataLoss);
+}
+
+TEST_F(StoredRegionsTest, DamageInTheStoreIsDataLossOfThatChunkAlone) {
+  AddRegion(2 * kChunkBytes);
+  AddPack({{0, 0}, {0, 1}});
+  store_.Damage(packs_[0].ref, packs_[0].entries[1].offset + 20);
+  const auto set = Open();
+  ASSERT_TRUE(set.ok());
+  EXPECT_TRUE(ReadBytes(*set->regions[0].bytes, 0, kChunkBytes).ok());
+  EXPECT_EQ(ReadBytes(*set->regions[0].bytes, kChunkBytes, 1).status().code(), absl::StatusCode::kDataLoss);
+}
+
+TEST_F(StoredRegionsTest, AStoreThatIsDownIsUnavailableAndAMissingPackIsLost) {
+  AddRegion(10);
+  AddPack({{0, 0}});
+  store_.SetReadStatus(absl::UnavailableError("down"));
+  auto set = Open();
+  ASSERT_TRUE(set.ok());
+  EXPECT_EQ(ReadBytes(*set->regions[0].bytes, 0, 1).status().code(), absl::StatusCode::kUnavailable);
+  store_.SetReadStatus(absl::OkStatus());
+  EXPECT_TRUE(ReadBytes(*set->regions[0].bytes, 0, 1).ok());
+  packs_[0].ref.key = "elsewhere";
+  set = Open();
+  ASSERT_TRUE(set.ok());
+  EXPECT_EQ(ReadBytes(*set->regions[0].bytes, 0, 1).status().code(), absl::StatusCode::kDataLoss);
+}
+
+}  // namespace
+}  // namespace corefleet
