@@ -1,0 +1,334 @@
+#include "server/ingest/ingestor.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <zstd.h>
+
+#include "server/ingest/announced_crash.h"
+#include "storage/memory/memory_crash_index.h"
+#include "storage/memory/memory_pack_store.h"
+
+namespace corefleet {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+
+class CountingMetrics final : public IngestMetrics {
+ public:
+  void SessionBegun(BeginOutcome outcome) override { ++begun[static_cast<int>(outcome)]; }
+  void ChunkRejected(ChunkReject reason) override { ++rejects[static_cast<int>(reason)]; }
+  void PackWritten(uint64_t bytes, absl::Duration took) override { ++packs; }
+  void CrashReceived() override { ++crashes; }
+  int begun[kBeginOutcomes] = {};
+  int rejects[kChunkRejects] = {};
+  int packs = 0;
+  int crashes = 0;
+};
+
+class IngestorTest : public testing::Test {
+ protected:
+  std::string Begin() { return Begin(crash_); }
+  std::string Begin(const AnnouncedCrash& crash) {
+    const auto begun = ingestor_.Begin("pixel-7", crash.manifest, "");
+    EXPECT_TRUE(begun.ok()) << begun.status();
+    return begun.ok() ? begun->session.value() : "";
+  }
+  std::unique_ptr<SessionWriter> Open(const std::string& session) {
+    auto writer = ingestor_.OpenWriter(session);
+    EXPECT_TRUE(writer.ok()) << writer.status();
+    return writer.ok() ? *std::move(writer) : nullptr;
+  }
+  absl::Status Send(const std::string& session, const AnnouncedCrash& crash) {
+    auto writer = Open(session);
+    for (uint32_t region = 0; region < crash.regions().size(); ++region) {
+      for (uint64_t chunk = 0; chunk < ChunkCount(crash.regions()[region].size()); ++chunk) {
+        const OwnedChunk owned(crash, region, chunk);
+        if (absl::Status status = writer->Add(owned.view()); !status.ok()) return status;
+      }
+    }
+    return writer->Flush();
+  }
+
+  MemoryCrashIndex index_;
+  MemoryPackStore store_;
+  FakeClock clock_{absl::FromUnixSeconds(1'800'000'000)};
+  CountingMetrics metrics_;
+  int received_ = 0;
+  IngestLimits limits_;
+  Ingestor ingestor_{{.index = &index_,
+                      .store = &store_,
+                      .clock = &clock_,
+                      .metrics = &metrics_,
+                      .crash_received = [this] { ++received_; }},
+                     limits_};
+  // Three chunks, one chunk, none.
+  AnnouncedCrash crash_{{AnnouncedCrash::Noise(150'000, 1), "hello", ""}};
+};
+
+TEST_F(IngestorTest, TakesACrashFromBeginToFinish) {
+  const auto begun = ingestor_.Begin("pixel-7", crash_.manifest, "lab 3");
+  ASSERT_TRUE(begun.ok()) << begun.status();
+  EXPECT_TRUE(begun->created);
+  EXPECT_THAT(begun->missing, ElementsAre(ChunkRange{0, 0, 3}, ChunkRange{1, 0, 1}));
+  EXPECT_EQ(begun->expires_at, clock_.Now() + limits_.session_ttl);
+  const std::string session = begun->session.value();
+
+  ASSERT_TRUE(Send(session, crash_).ok());
+  const auto finished = ingestor_.Finish(session);
+  ASSERT_TRUE(finished.ok()) << finished.status();
+  EXPECT_FALSE(finished->already_stored);
+  EXPECT_EQ(received_, 1);
+  EXPECT_EQ(metrics_.crashes, 1);
+  EXPECT_EQ(metrics_.packs, 1);
+
+  const auto stored = index_.GetCrash(finished->crash);
+  ASSERT_TRUE(stored.ok());
+  EXPECT_EQ(stored->raw_bytes, 150'005u);
+  EXPECT_EQ(stored->note, "lab 3");
+}
+
+TEST_F(IngestorTest, AcknowledgesOnlyWhatIsDurable) {
+  auto writer = Open(Begin());
+  ASSERT_TRUE(writer->Add(OwnedChunk(crash_, 0, 1).view()).ok());
+  EXPECT_THAT(writer->TakeAcks(), IsEmpty());
+  ASSERT_TRUE(writer->Flush().ok());
+  EXPECT_THAT(writer->TakeAcks(), ElementsAre(ChunkRange{0, 1, 1}));
+}
+
+TEST_F(IngestorTest, ResumesWithWhatIsMissing) {
+  const std::string session = Begin();
+  auto writer = Open(session);
+  ASSERT_TRUE(writer->Add(OwnedChunk(crash_, 0, 1).view()).ok());
+  ASSERT_TRUE(writer->Flush().ok());
+  const auto again = ingestor_.Begin("pixel-7", crash_.manifest, "");
+  ASSERT_TRUE(again.ok());
+  EXPECT_FALSE(again->created);
+  EXPECT_EQ(again->session.value(), session);
+  EXPECT_THAT(again->missing, ElementsAre(ChunkRange{0, 0, 1}, ChunkRange{0, 2, 1}, ChunkRange{1, 0, 1}));
+  EXPECT_EQ(ingestor_.GetSession(session)->missing, again->missing);
+}
+
+TEST_F(IngestorTest, AChunkSentTwiceIsAcknowledgedAndStoredOnce) {
+  const std::string session = Begin();
+  auto writer = Open(session);
+  const OwnedChunk chunk(crash_, 1, 0);
+  ASSERT_TRUE(writer->Add(chunk.view()).ok());
+  ASSERT_TRUE(writer->Add(chunk.view()).ok());
+  EXPECT_THAT(writer->TakeAcks(), IsEmpty()) << "held, not durable";
+  ASSERT_TRUE(writer->Flush().ok());
+  EXPECT_THAT(writer->TakeAcks(), ElementsAre(ChunkRange{1, 0, 1}));
+  ASSERT_TRUE(Open(session)->Add(chunk.view()).ok());
+  auto late = Open(session);
+  ASSERT_TRUE(late->Add(chunk.view()).ok());
+  EXPECT_THAT(late->TakeAcks(), ElementsAre(ChunkRange{1, 0, 1}));
+  EXPECT_EQ(metrics_.packs, 1);
+}
+
+TEST_F(IngestorTest, AnotherDigestForAChunkIsAborted) {
+  auto writer = Open(Begin());
+  ASSERT_TRUE(writer->Add(OwnedChunk(crash_, 1, 0).view()).ok());
+  const AnnouncedCrash other({AnnouncedCrash::Noise(150'000, 1), "jello", ""});
+  EXPECT_TRUE(absl::IsAborted(writer->Add(OwnedChunk(other, 1, 0).view())));
+  EXPECT_EQ(metrics_.rejects[static_cast<int>(ChunkReject::kConflict)], 1);
+}
+
+TEST_F(IngestorTest, RefusesChunksOutsideTheManifest) {
+  auto writer = Open(Begin());
+  OwnedChunk chunk(crash_, 1, 0);
+  chunk.header.region = 3;
+  EXPECT_TRUE(absl::IsInvalidArgument(writer->Add(chunk.view())));
+  chunk.header.region = 2;  // the empty one
+  EXPECT_TRUE(absl::IsInvalidArgument(writer->Add(chunk.view())));
+  chunk.header.region = 1;
+  chunk.header.chunk = 1;
+  EXPECT_TRUE(absl::IsInvalidArgument(writer->Add(chunk.view())));
+  chunk.header.chunk = ~uint64_t{0};
+  EXPECT_TRUE(absl::IsInvalidArgument(writer->Add(chunk.view())));
+  chunk.header.chunk = 0;
+  chunk.header.raw_size = 6;
+  EXPECT_TRUE(absl::IsInvalidArgument(writer->Add(chunk.view())));
+  EXPECT_EQ(metrics_.rejects[static_cast<int>(ChunkReject::kBounds)], 5);
+}
+
+TEST_F(IngestorTest, RefusesDamagedChunks) {
+  auto writer = Open(Begin());
+  OwnedChunk chunk(crash_, 1, 0);
+  chunk.header.crc32c ^= 1;
+  EXPECT_TRUE(absl::IsDataLoss(writer->Add(chunk.view())));
+  chunk.header.crc32c ^= 1;
+  chunk.digest[0] ^= 1;
+  EXPECT_TRUE(absl::IsDataLoss(writer->Add(chunk.view())));
+  chunk.digest[0] ^= 1;
+  chunk.header.encoding = 1;  // says zstd, is raw
+  EXPECT_TRUE(absl::IsDataLoss(writer->Add(chunk.view())));
+  chunk.header.encoding = 2;
+  EXPECT_TRUE(absl::IsInvalidArgument(writer->Add(chunk.view())));
+  chunk.header.encoding = 0;
+  EXPECT_TRUE(writer->Add(chunk.view()).ok()) << "a refusal does not spoil the stream";
+}
+
+TEST_F(IngestorTest, InflatesNoBomb) {
+  const std::string zeros(64 << 20, '\0');
+  std::string bomb(ZSTD_compressBound(zeros.size()), '\0');
+  bomb.resize(ZSTD_compress(bomb.data(), bomb.size(), zeros.data(), zeros.size(), 19));
+  ASSERT_LT(bomb.size(), kChunkBytes);
+  auto writer = Open(Begin());
+  OwnedChunk chunk(crash_, 0, 0);
+  chunk.payload = bomb;
+  chunk.header.encoding = 1;
+  chunk.Recheck();
+  EXPECT_TRUE(absl::IsDataLoss(writer->Add(chunk.view())));
+}
+
+TEST_F(IngestorTest, FinishNeedsAllChunks) {
+  const std::string session = Begin();
+  const auto early = ingestor_.Finish(session);
+  EXPECT_TRUE(absl::IsFailedPrecondition(early.status()));
+  EXPECT_THAT(std::string(early.status().message()), HasSubstr("4 chunks"));
+  EXPECT_EQ(received_, 0);
+}
+
+TEST_F(IngestorTest, FinishTwiceGivesTheSameCrash) {
+  const std::string session = Begin();
+  ASSERT_TRUE(Send(session, crash_).ok());
+  const auto first = ingestor_.Finish(session);
+  const auto second = ingestor_.Finish(session);
+  ASSERT_TRUE(first.ok() && second.ok());
+  EXPECT_EQ(first->crash, second->crash);
+  EXPECT_TRUE(second->already_stored);
+  EXPECT_EQ(metrics_.crashes, 1);
+  const auto again = ingestor_.Begin("pixel-7", crash_.manifest, "");
+  ASSERT_TRUE(again.ok());
+  EXPECT_EQ(again->crash, first->crash);
+  EXPECT_THAT(again->missing, IsEmpty());
+}
+
+TEST_F(IngestorTest, AWrongRootForgetsTheChunks) {
+  AnnouncedCrash liar({"honest bytes"});
+  liar.manifest.regions[0].root[5] ^= 1;
+  const std::string session = Begin(liar);
+  ASSERT_TRUE(Send(session, liar).ok());
+  EXPECT_TRUE(absl::IsDataLoss(ingestor_.Finish(session).status()));
+  EXPECT_THAT(ingestor_.GetSession(session)->missing, ElementsAre(ChunkRange{0, 0, 1}));
+}
+
+TEST_F(IngestorTest, AbandonForgetsAnOpenSessionOnly) {
+  const std::string session = Begin();
+  EXPECT_TRUE(ingestor_.Abandon(session).ok());
+  EXPECT_TRUE(ingestor_.Abandon(session).ok());
+  EXPECT_TRUE(ingestor_.Abandon("no session at all").ok());
+  EXPECT_TRUE(absl::IsNotFound(ingestor_.GetSession(session).status()));
+  const std::string finished = Begin();
+  ASSERT_TRUE(Send(finished, crash_).ok());
+  ASSERT_TRUE(ingestor_.Finish(finished).ok());
+  EXPECT_TRUE(absl::IsFailedPrecondition(ingestor_.Abandon(finished)));
+}
+
+TEST_F(IngestorTest, TheSameRegionsInAnotherOrderStartOver) {
+  const std::string session = Begin();
+  ASSERT_TRUE(Send(session, crash_).ok());
+  const AnnouncedCrash turned({"hello", AnnouncedCrash::Noise(150'000, 1), ""});
+  Manifest manifest = turned.manifest;
+  for (size_t i = 0; i < 2; ++i) {
+    manifest.regions[i].name = crash_.manifest.regions[1 - i].name;
+    manifest.regions[i].file_name = crash_.manifest.regions[1 - i].file_name;
+  }
+  ASSERT_EQ(UidOf(manifest), UidOf(crash_.manifest));
+  const auto begun = ingestor_.Begin("pixel-7", manifest, "");
+  ASSERT_TRUE(begun.ok()) << begun.status();
+  EXPECT_NE(begun->session.value(), session);
+  EXPECT_THAT(begun->missing, ElementsAre(ChunkRange{0, 0, 1}, ChunkRange{1, 0, 3}));
+}
+
+TEST_F(IngestorTest, RefusesAnnouncementsThatBreakARule) {
+  const auto code = [&](absl::string_view device, const Manifest& manifest, const std::string& note) {
+    return ingestor_.Begin(device, manifest, note).status().code();
+  };
+  constexpr auto kRefused = absl::StatusCode::kInvalidArgument;
+  EXPECT_EQ(code("", crash_.manifest, ""), kRefused);
+  EXPECT_EQ(code("two words", crash_.manifest, ""), kRefused);
+  EXPECT_EQ(code("d", Manifest(), ""), kRefused);
+  EXPECT_EQ(code("d", crash_.manifest, std::string(1025, 'x')), kRefused);
+  EXPECT_EQ(code("d", crash_.manifest, "\xff"), kRefused);
+  Manifest huge = crash_.manifest;
+  huge.regions[0].size = limits_.crash_bytes;
+  EXPECT_EQ(code("d", huge, ""), kRefused);
+  Manifest hollow = crash_.manifest;
+  hollow.regions[2].root[0] ^= 1;
+  EXPECT_EQ(code("d", hollow, ""), kRefused);
+  EXPECT_EQ(metrics_.begun[static_cast<int>(BeginOutcome::kRefused)], 7);
+}
+
+TEST_F(IngestorTest, AFullStoreIsSaidBeforeBytesTravel) {
+  store_.SetFreeBytes(1000);
+  EXPECT_TRUE(absl::IsResourceExhausted(ingestor_.Begin("d", crash_.manifest, "").status()));
+}
+
+TEST_F(IngestorTest, NothingIsAcknowledgedWhileTheDatabaseIsDown) {
+  const std::string session = Begin();
+  auto writer = Open(session);
+  const OwnedChunk chunk(crash_, 1, 0);
+  ASSERT_TRUE(writer->Add(chunk.view()).ok());
+  index_.SetStatus(absl::UnavailableError("down"));
+  EXPECT_TRUE(absl::IsUnavailable(writer->Flush()));
+  EXPECT_THAT(writer->TakeAcks(), IsEmpty());
+  index_.SetStatus(absl::OkStatus());
+  ASSERT_TRUE(writer->Add(chunk.view()).ok());
+  ASSERT_TRUE(writer->Flush().ok());
+  EXPECT_THAT(writer->TakeAcks(), ElementsAre(ChunkRange{1, 0, 1}));
+}
+
+TEST_F(IngestorTest, AFullDiskIsPassedOn) {
+  auto writer = Open(Begin());
+  ASSERT_TRUE(writer->Add(OwnedChunk(crash_, 1, 0).view()).ok());
+  store_.SetPutStatus(absl::ResourceExhaustedError("disk full"));
+  EXPECT_TRUE(absl::IsResourceExhausted(writer->Flush()));
+  EXPECT_THAT(writer->TakeAcks(), IsEmpty());
+}
+
+TEST_F(IngestorTest, AStreamThatOutlivesItsSessionEnds) {
+  const std::string session = Begin();
+  auto abandoned = Open(session);
+  ASSERT_TRUE(abandoned->Add(OwnedChunk(crash_, 1, 0).view()).ok());
+  ASSERT_TRUE(ingestor_.Abandon(session).ok());
+  EXPECT_TRUE(absl::IsNotFound(abandoned->Flush()));
+
+  const std::string second = Begin();
+  auto late = Open(second);
+  ASSERT_TRUE(late->Add(OwnedChunk(crash_, 1, 0).view()).ok());
+  ASSERT_TRUE(Send(second, crash_).ok());
+  ASSERT_TRUE(ingestor_.Finish(second).ok());
+  EXPECT_TRUE(absl::IsAborted(late->Flush()));
+}
+
+TEST_F(IngestorTest, StreamsFlushWhenTogetherTheyHoldTooMuch) {
+  IngestLimits tight;
+  tight.held_bytes = 100'000;
+  Ingestor ingestor({.index = &index_, .store = &store_, .clock = &clock_, .metrics = &metrics_}, tight);
+  const std::string session = ingestor.Begin("a", crash_.manifest, "")->session.value();
+  auto first = *ingestor.OpenWriter(session);
+  auto second = *ingestor.OpenWriter(session);
+  ASSERT_TRUE(first->Add(OwnedChunk(crash_, 0, 0).view()).ok());
+  EXPECT_FALSE(first->full());
+  ASSERT_TRUE(second->Add(OwnedChunk(crash_, 0, 1).view()).ok());
+  EXPECT_TRUE(first->full());
+  EXPECT_TRUE(second->full());
+  ASSERT_TRUE(first->Flush().ok());
+  EXPECT_FALSE(second->full()) << "the other one gave back enough";
+  first.reset();
+  second.reset();
+  auto third = *ingestor.OpenWriter(session);
+  ASSERT_TRUE(third->Add(OwnedChunk(crash_, 0, 2).view()).ok());
+  EXPECT_FALSE(third->full()) << "what a dead stream held is given back";
+}
+
+TEST_F(IngestorTest, SessionsCannotBeGuessed) {
+  EXPECT_TRUE(IsSessionId(Begin()));
+  EXPECT_TRUE(absl::IsNotFound(ingestor_.GetSession("00000000000000000000000000000000").status()));
+  EXPECT_TRUE(absl::IsNotFound(ingestor_.OpenWriter("'; drop table").status()));
+}
+
+}  // namespace
+}  // namespace corefleet

@@ -1,0 +1,151 @@
+#include "server/ingest/session_writer.h"
+
+#include <algorithm>
+#include <string>
+
+#include "absl/strings/str_cat.h"
+#include "base/status_macros.h"
+#include "core/digest/digest.h"
+
+namespace corefleet {
+namespace {
+
+// A zstd frame of incompressible data is a little longer than the data: a header and a few bytes a block.
+constexpr uint64_t kFrameOverhead = 1024;
+// Zeros compress to nothing: bytes alone would not bound what is held.
+constexpr size_t kMaxHeldChunks = 1024;
+
+std::string Where(const ReceivedChunk& chunk) {
+  return absl::StrCat("region ", chunk.region, " chunk ", chunk.chunk);
+}
+
+}  // namespace
+
+SessionWriter::SessionWriter(const Dependencies& deps, const IngestLimits& limits, Session session,
+                             ChunkLedger ledger)
+    : deps_(deps), limits_(limits), session_(std::move(session)), ledger_(std::move(ledger)) {}
+
+SessionWriter::~SessionWriter() { GiveBack(); }
+
+absl::Status SessionWriter::Add(const ReceivedChunk& chunk) {
+  if (absl::Status status = CheckBounds(chunk); !status.ok()) return Reject(ChunkReject::kBounds, status);
+  if (absl::Status status = CheckEncoding(chunk); !status.ok()) return Reject(ChunkReject::kEncoding, status);
+  if (Crc32c(chunk.payload) != chunk.crc32c) {
+    return Reject(ChunkReject::kCrc, absl::DataLossError(absl::StrCat(Where(chunk), ": wrong crc32c")));
+  }
+  Sha256Digest digest;
+  std::copy(chunk.sha256.begin(), chunk.sha256.end(), digest.begin());
+  if (const Sha256Digest* known = ledger_.Find(chunk.region, chunk.chunk); known != nullptr) {
+    if (*known != digest) {
+      return Reject(ChunkReject::kConflict,
+                    absl::AbortedError(absl::StrCat(Where(chunk), " is there with another digest")));
+    }
+    // Held already: the next Flush acknowledges it. Durable already: it need not wait for one.
+    if (std::find(held_.begin(), held_.end(), std::make_pair(chunk.region, chunk.chunk)) == held_.end()) {
+      AppendChunk(&acks_, chunk.region, chunk.chunk);
+    }
+    return absl::OkStatus();
+  }
+  const auto encoding = static_cast<ChunkEncoding>(chunk.encoding);
+  if (auto raw = DecodeChunk(encoding, chunk.payload, chunk.raw_size, digest); !raw.ok()) {
+    return Reject(
+        ChunkReject::kContent,
+        absl::Status(raw.status().code(), absl::StrCat(Where(chunk), ": ", raw.status().message())));
+  }
+  builder_.Add({.region = chunk.region,
+                .chunk = chunk.chunk,
+                .encoding = encoding,
+                .raw_size = chunk.raw_size,
+                .stored_size = static_cast<uint32_t>(chunk.payload.size()),
+                .digest = digest},
+               chunk.payload);
+  ledger_.Add(chunk.region, chunk.chunk, digest);
+  held_.emplace_back(chunk.region, chunk.chunk);
+  held_bytes_ += chunk.payload.size();
+  deps_.budget->Take(chunk.payload.size());
+  deps_.metrics->ChunkReceived(chunk.payload.size());
+  return absl::OkStatus();
+}
+
+absl::Status SessionWriter::CheckBounds(const ReceivedChunk& chunk) const {
+  if (chunk.region >= session_.manifest.regions.size()) {
+    return absl::InvalidArgumentError(absl::StrCat("region ", chunk.region, ": the crash has ",
+                                                   session_.manifest.regions.size(), " regions"));
+  }
+  const uint64_t size = session_.manifest.regions[chunk.region].size;
+  if (chunk.chunk >= ChunkCount(size)) {
+    return absl::InvalidArgumentError(
+        absl::StrCat(Where(chunk), ": the region has ", ChunkCount(size), " chunks"));
+  }
+  if (chunk.raw_size != ChunkSize(size, chunk.chunk)) {
+    return absl::InvalidArgumentError(absl::StrCat(Where(chunk), ": raw_size is ", chunk.raw_size,
+                                                   " and not ", ChunkSize(size, chunk.chunk)));
+  }
+  return absl::OkStatus();
+}
+
+absl::Status SessionWriter::CheckEncoding(const ReceivedChunk& chunk) const {
+  if (chunk.sha256.size() != Sha256Digest().size()) {
+    return absl::InvalidArgumentError(
+        absl::StrCat(Where(chunk), ": sha256 has ", chunk.sha256.size(), " bytes and not 32"));
+  }
+  if (chunk.encoding == static_cast<int>(ChunkEncoding::kRaw)) {
+    if (chunk.payload.size() == chunk.raw_size) return absl::OkStatus();
+    return absl::InvalidArgumentError(absl::StrCat(Where(chunk), ": a raw payload of ", chunk.payload.size(),
+                                                   " bytes for ", chunk.raw_size));
+  }
+  if (chunk.encoding == static_cast<int>(ChunkEncoding::kZstd)) {
+    if (chunk.payload.size() <= chunk.raw_size + kFrameOverhead) return absl::OkStatus();
+    return absl::InvalidArgumentError(absl::StrCat(Where(chunk), ": a zstd frame of ", chunk.payload.size(),
+                                                   " bytes for ", chunk.raw_size));
+  }
+  return absl::InvalidArgumentError(absl::StrCat(Where(chunk), ": unknown encoding ", chunk.encoding));
+}
+
+absl::Status SessionWriter::Reject(ChunkReject reason, absl::Status status) {
+  deps_.metrics->ChunkRejected(reason);
+  return status;
+}
+
+bool SessionWriter::full() const {
+  return held_bytes_ >= limits_.flush_bytes || held_.size() >= kMaxHeldChunks ||
+         (held_bytes_ > 0 && deps_.budget->exhausted());
+}
+
+absl::Status SessionWriter::Flush() {
+  if (builder_.empty()) return absl::OkStatus();
+  const Pack pack = builder_.Build(session_.id.value());
+  GiveBack();
+  const absl::Status status = Store(pack);
+  if (status.ok()) {
+    for (const auto& [region, chunk] : held_) AppendChunk(&acks_, region, chunk);
+  } else {
+    Forget(pack.entries);
+  }
+  held_.clear();
+  return status;
+}
+
+absl::Status SessionWriter::Store(const Pack& pack) {
+  const absl::Time start = deps_.clock->Now();
+  // Durable first: a row must never point at bytes that a power cut can take.
+  ASSIGN_OR_RETURN(const PackRef ref, deps_.store->Put(BytesOf(pack.bytes)));
+  const absl::Status recorded = deps_.index->AddPack(session_.id, {.ref = ref, .entries = pack.entries});
+  if (absl::IsFailedPrecondition(recorded)) {
+    return absl::AbortedError("the session was finished by another stream");
+  }
+  RETURN_IF_ERROR(recorded);
+  deps_.metrics->PackWritten(ref.size, deps_.clock->Now() - start);
+  return absl::OkStatus();
+}
+
+void SessionWriter::Forget(const std::vector<PackEntry>& entries) {
+  for (const PackEntry& entry : entries) ledger_.Remove(entry.region, entry.chunk);
+}
+
+void SessionWriter::GiveBack() {
+  deps_.budget->Give(held_bytes_);
+  held_bytes_ = 0;
+}
+
+}  // namespace corefleet

@@ -1,0 +1,95 @@
+#ifndef COREFLEET_SERVER_INGEST_SESSION_WRITER_H_
+#define COREFLEET_SERVER_INGEST_SESSION_WRITER_H_
+
+#include <cstdint>
+#include <utility>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "base/clock.h"
+#include "core/bytes/byte_view.h"
+#include "server/ingest/byte_budget.h"
+#include "server/ingest/chunk_ledger.h"
+#include "server/ingest/ingest_limits.h"
+#include "server/ingest/ingest_metrics.h"
+#include "storage/crash_index.h"
+#include "storage/pack.h"
+#include "storage/pack_store.h"
+
+namespace corefleet {
+
+// One chunk as a device sent it. Nothing in it is checked yet; the bytes are the caller's.
+struct ReceivedChunk {
+  uint32_t region = 0;
+  uint64_t chunk = 0;
+  int encoding = 0;  // ChunkEncoding's number
+  uint32_t raw_size = 0;
+  uint32_t crc32c = 0;
+  ByteView sha256;
+  ByteView payload;
+};
+
+// Takes the chunks of one stream: verifies them, gathers them into packs, makes the packs durable.
+//
+//   Add(chunk) ... until full(), or the device waits;  Flush();  TakeAcks() -> send
+//
+// After an error of Add what was verified before is still held: Flush it, and nothing of the device's work is
+// lost. After an error of Flush what was held is gone and not acknowledged: the device sends it again. Blocks
+// in OpenWriter, Add (inflates, hashes) and Flush (sync, database). One owner at a time.
+class SessionWriter {
+ public:
+  struct Dependencies {
+    CrashIndex* index;
+    PackStore* store;
+    const Clock* clock;
+    IngestMetrics* metrics;
+    ByteBudget* budget;
+  };
+
+  // `ledger` is what the session has already.
+  SessionWriter(const Dependencies& deps, const IngestLimits& limits, Session session, ChunkLedger ledger);
+  // Forgets what is not flushed.
+  ~SessionWriter();
+  SessionWriter(const SessionWriter&) = delete;
+  SessionWriter& operator=(const SessionWriter&) = delete;
+
+  // Checks a chunk and holds it, or acknowledges it if it is durable already.
+  //   INVALID_ARGUMENT  no such region or chunk, a wrong size, an unknown encoding: never accepted
+  //   DATA_LOSS         the checksum, the frame or the digest is wrong: send it again
+  //   ABORTED           the session has this chunk with another digest
+  absl::Status Add(const ReceivedChunk& chunk);
+
+  // True when what is held should be flushed now.
+  bool full() const;
+
+  // Makes durable what is held. Nothing is acknowledged unless it returns OK.
+  //   UNAVAILABLE, UNKNOWN  the store or the database does not answer
+  //   RESOURCE_EXHAUSTED    the store is full
+  //   NOT_FOUND             the session was abandoned meanwhile
+  //   ABORTED               the session was finished meanwhile, by another stream's work
+  absl::Status Flush();
+
+  // What became durable since the last call.
+  std::vector<ChunkRange> TakeAcks() { return std::exchange(acks_, {}); }
+
+ private:
+  absl::Status CheckBounds(const ReceivedChunk& chunk) const;
+  absl::Status CheckEncoding(const ReceivedChunk& chunk) const;
+  absl::Status Reject(ChunkReject reason, absl::Status status);
+  absl::Status Store(const Pack& pack);
+  void Forget(const std::vector<PackEntry>& entries);
+  void GiveBack();
+
+  const Dependencies deps_;
+  const IngestLimits limits_;
+  const Session session_;
+  ChunkLedger ledger_;  // durable, and held
+  PackBuilder builder_;
+  std::vector<std::pair<uint32_t, uint64_t>> held_;  // region and chunk of what builder_ has
+  uint64_t held_bytes_ = 0;
+  std::vector<ChunkRange> acks_;
+};
+
+}  // namespace corefleet
+
+#endif  // COREFLEET_SERVER_INGEST_SESSION_WRITER_H_
