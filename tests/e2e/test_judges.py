@@ -1,0 +1,122 @@
+"""The default export opens in the tools of the trade, at least wherever the plain concatenation does.
+
+Run as a program, it prints the table of docs/judges.md: what each judge says to each core, in both forms.
+"""
+
+import functools
+import pathlib
+import sys
+import tempfile
+import unittest
+from concurrent import futures
+
+from tests.support import corpus, judges
+from tests.support.server import Server
+
+JUDGES = ("gdb", "drgn", "drgn dmesg", "vmcore-dmesg", "crash")
+
+
+def verdict(judge, case, core):
+    """"right", or why not: "refused: ..." in the tool's own words, "wrong: ..." when it opened and read wrongly."""
+    try:
+        return _VERDICTS[judge](case, core)
+    except judges.Refused as refusal:
+        return f"refused: {refusal}"
+
+
+def _gdb(case, core):
+    banner, release = judges.gdb(case, core)
+    kernel = case.expected["kernel"]
+    return _compare((banner, release), (kernel["banner"].rstrip("\n"), kernel["release"]))
+
+
+def _drgn(case, core):
+    found = judges.drgn(case, core)
+    want = case.expected
+    return _compare((found["release"], found["version"], found["taint"]),
+                    (want["kernel"]["release"], want["kernel"]["version"], want["taint"]["mask"]))
+
+
+def _drgn_dmesg(case, core):
+    found = judges.drgn(case, core)
+    if "dmesg" not in found:
+        raise judges.Refused(found["dmesg_error"])
+    got = judges.plain(found["dmesg"])
+    want = judges.plain(case.dmesg)
+    # drgn prints a descriptor's id as text in front of the record that wraps round the end of the ring.
+    wrapped = sum(a != b for a, b in zip(got.splitlines(), want.splitlines()))
+    return _compare((len(got.splitlines()), wrapped <= 1), (len(want.splitlines()), True))
+
+
+def _vmcore_dmesg(case, core):
+    return _compare(judges.vmcore_dmesg(core), judges.with_vmcore_dmesg_habits(case.records))
+
+
+def _crash(case, core):
+    return _compare(judges.plain(judges.crash(case, core)), judges.plain(case.dmesg))
+
+
+_VERDICTS = {"gdb": _gdb, "drgn": _drgn, "drgn dmesg": _drgn_dmesg, "vmcore-dmesg": _vmcore_dmesg, "crash": _crash}
+
+
+def _compare(got, want):
+    return "right" if got == want else f"wrong: {str(got)[:80]!r}"
+
+
+@functools.lru_cache(maxsize=None)
+def verdicts():
+    """{(case, judge, form): verdict} of every core in the forms "core" and "concat", as the server exports them."""
+    with tempfile.TemporaryDirectory(prefix="corefleet-judges-") as scratch, Server() as server:
+        cores = {}
+        for case in corpus.cases():
+            folder = corpus.write_folder(case.regions(), scratch, case.name)
+            crash = server.upload(folder)[0]["id"]
+            for form in ("core", "concat"):
+                cores[case.name, form] = pathlib.Path(scratch) / f"{case.name}.{form}"
+                server.ok("fetch", crash, "--as", form, "-o", cores[case.name, form])
+            corpus.vmlinux(case.expected["kernel"]["release"])
+        questions = [(case, judge, form) for case in corpus.cases() for judge in JUDGES for form in ("core", "concat")]
+        with futures.ThreadPoolExecutor(2) as pool:
+            answers = pool.map(lambda q: verdict(q[1], q[0], cores[q[0].name, q[2]]), questions)
+        return {(case.name, judge, form): answer for (case, judge, form), answer in zip(questions, answers)}
+
+
+class Judges(unittest.TestCase):
+    """One test for each case and judge."""
+
+    def check(self, name, judge):
+        plain, ours = (verdicts()[name, judge, form] for form in ("concat", "core"))
+        self.assertFalse(ours.startswith("wrong") and not plain.startswith("wrong"), f"core: {ours}; concat: {plain}")
+        if plain == "right":
+            self.assertEqual(ours, "right")
+
+    def check_opens(self, name, judge):
+        self.assertEqual(verdicts()[name, judge, "core"], "right")
+
+
+def _add_tests():
+    for name in corpus.names():
+        for judge in JUDGES:
+            # gdb and drgn open every core; the others at least where the concatenation opens.
+            check = "check_opens" if judge in ("gdb", "drgn") else "check"
+
+            def test(self, name=name, judge=judge, check=check):
+                getattr(self, check)(name, judge)
+            setattr(Judges, f"test_{name}_{judge}".replace("-", "_").replace(" ", "_"), test)
+
+
+_add_tests()
+
+
+def print_table():
+    print("| case | judge | `core` | `concat` |\n| --- | --- | --- | --- |")
+    for name in corpus.names():
+        for judge in JUDGES:
+            print(f"| {name} | {judge} | {verdicts()[name, judge, 'core']} | {verdicts()[name, judge, 'concat']} |")
+
+
+if __name__ == "__main__":
+    if "--table" in sys.argv:
+        print_table()
+    else:
+        unittest.main()
