@@ -24,6 +24,8 @@ class AppendFile {
   // Makes everything appended before the call durable. After an error nothing can be said about what was not
   // yet durable, ever: Linux reports a lost page once and marks it clean.
   virtual absl::Status Sync() = 0;
+  // Gives back the space of what lies behind the first `size` bytes, as well as it can.
+  virtual void Truncate(uint64_t size) = 0;
 };
 
 // A file that is read at random. Thread-safe.
@@ -54,6 +56,8 @@ class FileSystem {
   virtual absl::StatusOr<std::unique_ptr<ReadFile>> OpenForReading(const std::string& path) = 0;
   // Makes the names in `dir` durable. Codes: Append's.
   virtual absl::Status SyncDirectory(const std::string& dir) = 0;
+  // Removes a file, as well as it can.
+  virtual void Remove(const std::string& path) = 0;
   // Bytes that can still be written below `dir`; 0 when that cannot be told.
   virtual uint64_t FreeBytes(const std::string& dir) = 0;
 

@@ -40,24 +40,28 @@ class SegmentPackStore final : public PackStore {
   uint64_t FreeBytes() override;
 
  private:
-  // The segment that is written to. Shared by the writers that wait for its sync.
-  struct Active {
+  // A segment that is or was written to. Shared by the writers that wait for its sync.
+  struct Segment {
     std::string name;
     std::unique_ptr<AppendFile> file;
     uint64_t size = 0;     // bytes appended
     uint64_t synced = 0;   // bytes known to be durable
     bool syncing = false;  // one waiter is inside Sync for all
-    absl::Status failure;  // not OK: poisoned, nothing of it that is not synced will be
+    absl::Status failure;  // of Sync: what is not synced will never be
   };
 
   SegmentPackStore(std::string dir, SegmentPackStoreOptions options, uint64_t next_number,
                    uint64_t stored_bytes);
 
-  absl::Status StartSegment() ABSL_EXCLUSIVE_LOCKS_REQUIRED(write_mutex_);
-  absl::Status Append(ByteView pack, std::shared_ptr<Active>* segment, uint64_t* offset)
-      ABSL_EXCLUSIVE_LOCKS_REQUIRED(write_mutex_);
-  void Poison(Active* segment, const absl::Status& failure) ABSL_EXCLUSIVE_LOCKS_REQUIRED(write_mutex_);
-  absl::Status AwaitSync(Active* segment, uint64_t end) ABSL_EXCLUSIVE_LOCKS_REQUIRED(write_mutex_);
+  absl::Status EnsureActive() ABSL_EXCLUSIVE_LOCKS_REQUIRED(write_mutex_);
+  // Appends the record and says in `ref` where the pack lies.
+  absl::Status Append(ByteView pack, PackRef* ref) ABSL_EXCLUSIVE_LOCKS_REQUIRED(write_mutex_);
+  // Waits until the first `end` bytes of the segment are durable. Whoever comes first syncs for all.
+  absl::Status AwaitSync(Segment* segment, uint64_t end) ABSL_EXCLUSIVE_LOCKS_REQUIRED(write_mutex_);
+  void SyncForAll(Segment* segment) ABSL_EXCLUSIVE_LOCKS_REQUIRED(write_mutex_);
+  // Nothing more is written to the active segment; its torn tail is given back.
+  void AbandonActive() ABSL_EXCLUSIVE_LOCKS_REQUIRED(write_mutex_);
+  std::string PathOf(const std::string& name) const;
   absl::StatusOr<std::shared_ptr<ReadFile>> OpenForReading(const std::string& name);
 
   const std::string dir_;
@@ -65,7 +69,8 @@ class SegmentPackStore final : public PackStore {
   FileSystem* const files_;
 
   absl::Mutex write_mutex_;
-  std::shared_ptr<Active> active_ ABSL_GUARDED_BY(write_mutex_);
+  absl::CondVar synced_;  // some segment's synced, syncing or failure has changed
+  std::shared_ptr<Segment> active_ ABSL_GUARDED_BY(write_mutex_);
   uint64_t next_number_ ABSL_GUARDED_BY(write_mutex_);
   uint64_t stored_bytes_ ABSL_GUARDED_BY(write_mutex_);
 

@@ -1,0 +1,141 @@
+#include "storage/segment/file_system.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <memory>
+
+#include "absl/strings/str_cat.h"
+
+namespace corefleet {
+namespace {
+
+absl::Status Failed(absl::string_view what, const std::string& path) {
+  const int error = errno;
+  const std::string message = absl::StrCat("cannot ", what, " ", path, ": ", std::strerror(error));
+  if (error == ENOSPC || error == EDQUOT) return absl::ResourceExhaustedError(message);
+  return absl::UnavailableError(message);
+}
+
+class Descriptor {
+ public:
+  explicit Descriptor(int fd) : fd_(fd) {}
+  ~Descriptor() {
+    if (fd_ >= 0) ::close(fd_);
+  }
+  Descriptor(const Descriptor&) = delete;
+  Descriptor& operator=(const Descriptor&) = delete;
+  int get() const { return fd_; }
+
+ private:
+  const int fd_;
+};
+
+class RealAppendFile final : public AppendFile {
+ public:
+  RealAppendFile(int fd, std::string path) : fd_(fd), path_(std::move(path)) {}
+
+  absl::Status Append(absl::Span<const ByteView> parts) override {
+    for (ByteView part : parts) {
+      while (!part.empty()) {
+        const ssize_t written = ::write(fd_.get(), part.data(), part.size());
+        if (written < 0 && errno == EINTR) continue;
+        if (written < 0) return Failed("write", path_);
+        part.remove_prefix(static_cast<size_t>(written));
+      }
+    }
+    return absl::OkStatus();
+  }
+
+  absl::Status Sync() override {
+    if (::fdatasync(fd_.get()) != 0) return Failed("sync", path_);
+    return absl::OkStatus();
+  }
+
+  void Truncate(uint64_t size) override {
+    if (::ftruncate(fd_.get(), static_cast<off_t>(size)) != 0) return;  // the tail is dead either way
+  }
+
+ private:
+  const Descriptor fd_;
+  const std::string path_;
+};
+
+class RealReadFile final : public ReadFile {
+ public:
+  RealReadFile(int fd, std::string path) : fd_(fd), path_(std::move(path)) {}
+
+  absl::Status ReadAt(uint64_t offset, absl::Span<uint8_t> out) override {
+    while (!out.empty()) {
+      const ssize_t got = ::pread(fd_.get(), out.data(), out.size(), static_cast<off_t>(offset));
+      if (got < 0 && errno == EINTR) continue;
+      if (got < 0) return absl::UnavailableError(Failed("read", path_).message());
+      if (got == 0) return absl::DataLossError(absl::StrCat(path_, " ends at ", offset));
+      offset += static_cast<uint64_t>(got);
+      out.remove_prefix(static_cast<size_t>(got));
+    }
+    return absl::OkStatus();
+  }
+
+ private:
+  const Descriptor fd_;
+  const std::string path_;
+};
+
+class RealFileSystem final : public FileSystem {
+ public:
+  absl::StatusOr<std::vector<Entry>> List(const std::string& dir) override {
+    const std::unique_ptr<DIR, int (*)(DIR*)> handle(::opendir(dir.c_str()), &::closedir);
+    if (handle == nullptr) return absl::InternalError(Failed("list", dir).message());
+    std::vector<Entry> entries;
+    while (const dirent* entry = ::readdir(handle.get())) {
+      struct stat info;
+      if (::fstatat(::dirfd(handle.get()), entry->d_name, &info, AT_SYMLINK_NOFOLLOW) != 0) continue;
+      if (S_ISREG(info.st_mode)) entries.push_back({entry->d_name, static_cast<uint64_t>(info.st_size)});
+    }
+    return entries;
+  }
+
+  absl::StatusOr<std::unique_ptr<AppendFile>> Create(const std::string& path) override {
+    const int fd = ::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_APPEND | O_CLOEXEC, 0600);
+    if (fd < 0) return Failed("create", path);
+    return std::unique_ptr<AppendFile>(std::make_unique<RealAppendFile>(fd, path));
+  }
+
+  absl::StatusOr<std::unique_ptr<ReadFile>> OpenForReading(const std::string& path) override {
+    const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+    if (fd < 0 && errno == ENOENT) return absl::NotFoundError(absl::StrCat("no file ", path));
+    if (fd < 0) return absl::UnavailableError(Failed("open", path).message());
+    return std::unique_ptr<ReadFile>(std::make_unique<RealReadFile>(fd, path));
+  }
+
+  absl::Status SyncDirectory(const std::string& dir) override {
+    const Descriptor fd(::open(dir.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+    if (fd.get() < 0 || ::fsync(fd.get()) != 0) return Failed("sync", dir);
+    return absl::OkStatus();
+  }
+
+  void Remove(const std::string& path) override { ::unlink(path.c_str()); }
+
+  uint64_t FreeBytes(const std::string& dir) override {
+    struct statvfs info;
+    if (::statvfs(dir.c_str(), &info) != 0) return 0;
+    return uint64_t{info.f_bavail} * info.f_frsize;
+  }
+};
+
+}  // namespace
+
+FileSystem* FileSystem::Real() {
+  static RealFileSystem* const real = new RealFileSystem;
+  return real;
+}
+
+}  // namespace corefleet
