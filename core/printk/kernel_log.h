@@ -19,7 +19,8 @@ enum class TextState : uint8_t {
   kCarved,      // found by content; metadata may be missing
 };
 
-// One printk record. `text` is what the kernel stored, byte for byte: it may hold newlines, and bytes that are no UTF-8.
+// One printk record. `text` is what the kernel stored, byte for byte: it may hold newlines, and bytes that
+// are no UTF-8.
 struct LogRecord {
   uint64_t seq = 0;
   uint64_t ts_nsec = 0;    // since boot, by the writing CPU's clock: may step back a little
@@ -43,12 +44,13 @@ struct KernelLog {
 // "T812" or "C3".
 std::string CallerName(uint32_t caller_id);
 
-// The log as the kernel prints it: each line `[%5lu.%06lu] text`, every line of a record with the record's stamp, raw
-// bytes untouched. Records whose text is lost are left out. This is what `dmesg` of the machine would have printed.
+// The log as the kernel prints it: each line `[%5lu.%06lu] text`, every line of a record with the record's
+// stamp, raw bytes untouched. Records whose text is lost are left out. This is what `dmesg` of the machine
+// would have printed.
 std::string RenderRaw(const KernelLog& log);
 
-// The same for a terminal: bytes that a terminal would interpret and bytes that are no UTF-8 are written as \xNN, and
-// gaps are marked by lines of their own in angle brackets ("<17 records lost>").
+// The same for a terminal: bytes that a terminal would interpret and bytes that are no UTF-8 are written as
+// \xNN, and gaps are marked by lines of their own in angle brackets ("<17 records lost>").
 std::string RenderText(const KernelLog& log);
 
 }  // namespace corefleet

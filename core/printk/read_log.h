@@ -6,9 +6,9 @@
 
 namespace corefleet {
 
-// Reads the kernel log out of an image: through the `prb` pointer, or, where the image is too damaged for that, by the
-// next best way that its bytes allow. Total and bounded; says in `defects` what was lost. Never follows a region's name
-// where an address can be followed. Kernels from 5.10 on (the lockless ring).
+// Reads the kernel log out of an image: through the `prb` pointer, or, where the image is too damaged for
+// that, by the next best way that its bytes allow. Total and bounded; says in `defects` what was lost. Never
+// follows a region's name where an address can be followed. Kernels from 5.10 on (the lockless ring).
 KernelLog ReadLog(const CoreImage& image);
 
 }  // namespace corefleet
