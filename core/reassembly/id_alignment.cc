@@ -1,0 +1,185 @@
+#include "core/reassembly/id_alignment.h"
+
+#include <algorithm>
+#include <array>
+#include <limits>
+
+namespace corefleet {
+namespace {
+
+constexpr size_t kIdEnd = kMaxRegionId + 1;
+constexpr size_t kIdStart = kConfigId;
+constexpr int kImpossible = -1'000'000;
+
+// Scores. Only their order of magnitude matters: an address decides, a series' own sizes outweigh what
+// arrived under an id (names may be mixed up), and what arrived decides where the series is silent.
+constexpr int kAddressAgrees = 50;
+constexpr int kAddressDiffers = -60;
+constexpr int kSeriesAgrees = 6;
+constexpr int kSeriesDiffers = -10;
+constexpr int kNotOfSeries = -8;
+constexpr int kDynamic = 3;
+constexpr int kReceivedExact = 4;
+constexpr int kReceivedExactLarge = 6;
+constexpr int kReceivedOther = -1;
+constexpr int kNotReceived = -3;
+constexpr int kSlotWithoutId = -12;
+constexpr int kSeriesIdSkipped = -5;
+constexpr int kReceivedIdSkipped = -12;
+constexpr int kDynamicIdSkipped = -1;
+constexpr int kNameOfSeries = 5;
+
+struct Evidence {
+  std::array<std::vector<uint64_t>, kIdEnd> received;  // sizes, rounded up to 4
+  std::array<std::optional<uint64_t>, kIdEnd> address;
+};
+
+Evidence Gather(MeminspectSeries series, const std::vector<Piece>& pieces, const Vmcoreinfo& vmcoreinfo) {
+  Evidence evidence;
+  for (const Piece& piece : pieces) {
+    if (piece.id && *piece.id < kIdEnd)
+      evidence.received[*piece.id].push_back((piece.size + 3) & ~uint64_t{3});
+  }
+  for (uint32_t id = kIdStart; id < kIdEnd; ++id) {
+    evidence.address[id] = SymbolAddressOfId(series, id, vmcoreinfo);
+  }
+  return evidence;
+}
+
+int ScoreMatch(MeminspectSeries series, const Evidence& evidence, const Slot& slot, uint32_t id) {
+  int score = 0;
+  if (evidence.address[id] && slot.has_vaddr) {
+    score += *evidence.address[id] == slot.vaddr ? kAddressAgrees : kAddressDiffers;
+  }
+  const bool known = !SymbolOfId(series, id).empty();
+  const std::vector<uint64_t>& received = evidence.received[id];
+  if (known) {
+    score += IsPlausibleSize(series, id, slot.size) ? kSeriesAgrees : kSeriesDiffers;
+  } else if (id >= kFirstDynamicId) {
+    score += kDynamic;
+  } else if (series != MeminspectSeries::kUnknown || received.empty()) {
+    score += kNotOfSeries;
+  }
+  if (received.empty()) {
+    score += kNotReceived;
+  } else if (std::find(received.begin(), received.end(), slot.size) != received.end()) {
+    score += slot.size > 8 ? kReceivedExactLarge : kReceivedExact;
+  } else {
+    score += kReceivedOther;
+  }
+  return score;
+}
+
+int ScoreSkip(MeminspectSeries series, const Evidence& evidence, uint32_t id, bool slots_left) {
+  int score = 0;
+  if (IsAlwaysRegistered(series, id)) score += kSeriesIdSkipped;
+  if (!evidence.received[id].empty()) score += kReceivedIdSkipped;
+  if (score == 0 && id >= kFirstDynamicId && slots_left) score += kDynamicIdSkipped;
+  return score;
+}
+
+struct Alignment {
+  int score = kImpossible;
+  std::vector<std::optional<uint32_t>> ids;  // one a slot
+};
+
+// best[j][i]: the best score of explaining slots j.. with ids i.. ; walked forward again to name the ids.
+Alignment Align(MeminspectSeries series, const Evidence& evidence, const std::vector<Slot>& slots) {
+  const size_t n = slots.size();
+  std::vector<std::array<int, kIdEnd + 1>> best(n + 1);
+  enum class Step : uint8_t { kMatch, kSkipId, kSlotWithoutId };
+  std::vector<std::array<Step, kIdEnd + 1>> step(n + 1);
+  for (size_t j = n + 1; j-- > 0;) {
+    for (size_t i = kIdEnd + 1; i-- > kIdStart;) {
+      const bool slot_left = j < n, id_left = i < kIdEnd;
+      if (!slot_left && !id_left) {
+        best[j][i] = 0;
+        continue;
+      }
+      int& score = best[j][i] = kImpossible;
+      auto offer = [&](int value, Step how) {
+        if (value > score) {
+          score = value;
+          step[j][i] = how;
+        }
+      };
+      if (slot_left && id_left) {
+        offer(ScoreMatch(series, evidence, slots[j], i) + best[j + 1][i + 1], Step::kMatch);
+      }
+      if (id_left) offer(ScoreSkip(series, evidence, i, slot_left) + best[j][i + 1], Step::kSkipId);
+      if (slot_left) offer(kSlotWithoutId + best[j + 1][i], Step::kSlotWithoutId);
+    }
+  }
+  Alignment alignment;
+  alignment.score = best[0][kIdStart];
+  alignment.ids.resize(n);
+  for (size_t j = 0, i = kIdStart; j < n;) {
+    switch (step[j][i]) {
+      case Step::kMatch:
+        alignment.ids[j++] = static_cast<uint32_t>(i++);
+        break;
+      case Step::kSkipId:
+        ++i;
+        break;
+      case Step::kSlotWithoutId:
+        ++j;
+        break;
+    }
+  }
+  return alignment;
+}
+
+constexpr MeminspectSeries kKnownSeries[] = {MeminspectSeries::kV1, MeminspectSeries::kV2,
+                                             MeminspectSeries::kV3};
+
+int ScoreNames(MeminspectSeries series, const std::vector<Piece>& pieces) {
+  int score = 0;
+  for (const Piece& piece : pieces) {
+    const MeminspectSeries said = piece.id ? SeriesOfName(piece.name, *piece.id) : MeminspectSeries::kUnknown;
+    if (said == MeminspectSeries::kUnknown) continue;
+    const bool agrees = (said == MeminspectSeries::kV3) == (series == MeminspectSeries::kV3);
+    score += agrees ? kNameOfSeries : -kNameOfSeries;
+  }
+  return score;
+}
+
+}  // namespace
+
+std::optional<uint64_t> SymbolAddressOfId(MeminspectSeries series, uint32_t id,
+                                          const Vmcoreinfo& vmcoreinfo) {
+  const absl::string_view symbol = SymbolOfId(series, id);
+  // Quirk: mem_section is a pointer in most kernels, and VMCOREINFO then has its value, not its address.
+  if (symbol.empty() || symbol == "mem_section") return std::nullopt;
+  return vmcoreinfo.Symbol(symbol);
+}
+
+MeminspectSeries AlignIds(const std::vector<Piece>& pieces, const Vmcoreinfo& vmcoreinfo,
+                          std::vector<Slot>* slots) {
+  MeminspectSeries series = MeminspectSeries::kUnknown;
+  Alignment best = Align(series, Gather(series, pieces, vmcoreinfo), *slots);
+  bool tied = false;
+  for (MeminspectSeries candidate : kKnownSeries) {
+    Alignment alignment = Align(candidate, Gather(candidate, pieces, vmcoreinfo), *slots);
+    alignment.score += ScoreNames(candidate, pieces);
+    if (alignment.score == best.score) tied = true;
+    if (alignment.score <= best.score) continue;
+    tied = false;
+    series = candidate;
+    best = std::move(alignment);
+  }
+  for (size_t j = 0; j < slots->size(); ++j) (*slots)[j].id = best.ids[j];
+  return tied ? MeminspectSeries::kUnknown : series;
+}
+
+MeminspectSeries SeriesOfNames(const std::vector<Piece>& pieces) {
+  const int v1 = ScoreNames(MeminspectSeries::kV1, pieces);
+  const int v3 = ScoreNames(MeminspectSeries::kV3, pieces);
+  if (v3 > v1) return MeminspectSeries::kV3;
+  if (v1 <= 0) return MeminspectSeries::kUnknown;
+  auto has = [&pieces](uint32_t id) {
+    return std::any_of(pieces.begin(), pieces.end(), [id](const Piece& p) { return p.id == id; });
+  };
+  return !has(36) && has(37) ? MeminspectSeries::kV2 : MeminspectSeries::kV1;
+}
+
+}  // namespace corefleet
