@@ -1,0 +1,53 @@
+#ifndef COREFLEET_COLLECTOR_UPLOAD_GRPC_INGEST_CLIENT_H_
+#define COREFLEET_COLLECTOR_UPLOAD_GRPC_INGEST_CLIENT_H_
+
+#include <grpcpp/grpcpp.h>
+
+#include <memory>
+#include <string>
+
+#include "absl/time/time.h"
+#include "base/clock.h"
+#include "collector/upload/ingest_client.h"
+#include "corefleet/v1/ingest.grpc.pb.h"
+
+namespace corefleet {
+
+// A server behind gRPC. One thread at a time.
+class GrpcIngestClient final : public IngestClient {
+ public:
+  struct Options {
+    absl::Duration call_timeout = absl::Seconds(30);
+    // A stream on which nothing at all moves for this long is given up. A slow link needs its time for a
+    // message.
+    absl::Duration stall_timeout = absl::Minutes(5);
+  };
+
+  // `clock` must outlive it.
+  GrpcIngestClient(std::shared_ptr<grpc::Channel> channel, const Options& options, Clock* clock);
+
+  absl::StatusOr<BegunSession> Begin(const DeviceId& device, const Manifest& manifest,
+                                     const std::string& note) override;
+  absl::StatusOr<SessionProgress> Progress(const SessionId& session) override;
+  std::unique_ptr<ChunkStream> PutChunks(const SessionId& session) override;
+  absl::StatusOr<StoredReceipt> Finish(const SessionId& session) override;
+  absl::Status Abandon(const SessionId& session) override;
+
+ private:
+  void Limit(grpc::ClientContext* context) const;
+
+  std::unique_ptr<v1::CrashIngest::Stub> stub_;
+  Options options_;
+  Clock* clock_;
+};
+
+// A channel to `address` ("host:port"), in plaintext, that notices a dead peer within a minute and comes back
+// quickly.
+std::shared_ptr<grpc::Channel> MakeIngestChannel(const std::string& address);
+
+// Waits until the channel is connected. False when the first attempt failed or `timeout` passed.
+bool IsReachable(grpc::Channel* channel, Clock* clock, absl::Duration timeout);
+
+}  // namespace corefleet
+
+#endif  // COREFLEET_COLLECTOR_UPLOAD_GRPC_INGEST_CLIENT_H_

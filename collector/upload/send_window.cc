@@ -1,0 +1,68 @@
+#include "collector/upload/send_window.h"
+
+#include <algorithm>
+
+namespace corefleet {
+namespace {
+
+constexpr uint64_t kMessageBytes = 1 << 20;
+constexpr uint64_t kMaxWindowBytes = 8 << 20;
+// A server that states less than this would not let four whole chunks travel at once.
+constexpr uint64_t kMinWindowBytes = 4 * kChunkBytes;
+constexpr uint64_t kMinCost = 4096;
+// Of what a careful stream has brought over, the part that a message may put at risk.
+constexpr uint64_t kRiskedPart = 16;
+
+}  // namespace
+
+uint64_t WindowCost(const OutgoingChunk& chunk) {
+  return std::max<uint64_t>(chunk.encoded.bytes.size(), kMinCost);
+}
+
+SendWindow::SendWindow(uint64_t max_inflight_bytes, bool careful)
+    : max_inflight_bytes_(std::clamp(max_inflight_bytes, kMinWindowBytes, kMaxWindowBytes)),
+      careful_(careful) {}
+
+uint64_t SendWindow::limit() const {
+  // Two chunks keep a link busy while an acknowledgement is on its way back.
+  const uint64_t careful = std::max<uint64_t>(2 * kChunkBytes, 2 * message_bytes());
+  return careful_ ? std::min(careful, max_inflight_bytes_) : max_inflight_bytes_;
+}
+
+uint64_t SendWindow::message_bytes() const {
+  const uint64_t most = std::min(kMessageBytes, max_inflight_bytes_ / 4);
+  return careful_ ? std::min(most, acknowledged_bytes_ / kRiskedPart) : most;
+}
+
+bool SendWindow::Sending(const std::vector<OutgoingChunk>& chunks) {
+  for (const OutgoingChunk& chunk : chunks) {
+    const uint64_t cost = WindowCost(chunk);
+    if (!inflight_.try_emplace({chunk.region, chunk.chunk}, InFlight{cost, chunk.raw_size}).second) continue;
+    inflight_bytes_ += cost;
+    unflushed_bytes_ += cost;
+  }
+  if (!careful_ && unflushed_bytes_ < max_inflight_bytes_ / 2) return false;
+  unflushed_bytes_ = 0;
+  return true;
+}
+
+uint64_t SendWindow::Acknowledged(const std::vector<ChunkRange>& durable) {
+  uint64_t raw_bytes = 0;
+  for (const ChunkRange& range : durable) {
+    // A strange server may name any range: never more steps than there are chunks in flight and a few.
+    for (uint64_t i = 0; i < range.count && !inflight_.empty(); ++i) {
+      const auto entry = inflight_.find({range.region, range.first + i});
+      if (entry == inflight_.end()) {
+        if (i > kMaxWindowBytes / kMinCost) break;
+        continue;
+      }
+      inflight_bytes_ -= entry->second.cost;
+      acknowledged_bytes_ += entry->second.cost;
+      raw_bytes += entry->second.raw_size;
+      inflight_.erase(entry);
+    }
+  }
+  return raw_bytes;
+}
+
+}  // namespace corefleet

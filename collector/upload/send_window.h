@@ -1,0 +1,58 @@
+#ifndef COREFLEET_COLLECTOR_UPLOAD_SEND_WINDOW_H_
+#define COREFLEET_COLLECTOR_UPLOAD_SEND_WINDOW_H_
+
+#include <cstdint>
+#include <utility>
+#include <vector>
+
+#include "absl/container/flat_hash_map.h"
+#include "collector/upload/ingest_client.h"
+
+namespace corefleet {
+
+// What was sent and is not yet acknowledged on one stream, how much more may be sent, and how much to put
+// into one message.
+//
+// On a link that never broke, messages are up to 1 MiB and the server is asked to make them durable each half
+// window, so that it writes while we send. On one that broke ("careful"), a message is one chunk to begin
+// with, each is to be made durable at once, and messages grow with what this stream has brought over: what a
+// further break can cost stays a small part of what was gained.
+class SendWindow {
+ public:
+  SendWindow(uint64_t max_inflight_bytes, bool careful);
+
+  // Encoded bytes that the next message may have; it always may have one chunk.
+  uint64_t message_bytes() const;
+  // True when a full message more would leave the window.
+  bool full() const { return inflight_bytes_ + message_bytes() > limit(); }
+  bool idle() const { return inflight_.empty(); }
+
+  // Notes that `chunks` are about to be sent as one message; true when the message must ask for a flush.
+  bool Sending(const std::vector<OutgoingChunk>& chunks);
+  // Notes acknowledged chunks. Those that are not in flight count for nothing. Returns the raw bytes newly
+  // durable.
+  uint64_t Acknowledged(const std::vector<ChunkRange>& durable);
+
+ private:
+  struct InFlight {
+    uint64_t cost;
+    uint32_t raw_size;
+  };
+
+  uint64_t limit() const;
+
+  uint64_t max_inflight_bytes_;
+  bool careful_;
+  uint64_t inflight_bytes_ = 0;
+  uint64_t unflushed_bytes_ = 0;
+  uint64_t acknowledged_bytes_ = 0;
+  absl::flat_hash_map<std::pair<uint32_t, uint64_t>, InFlight> inflight_;
+};
+
+// What a chunk counts in the window: its encoded bytes, and never less than 4 KiB, which bounds how many
+// there can be.
+uint64_t WindowCost(const OutgoingChunk& chunk);
+
+}  // namespace corefleet
+
+#endif  // COREFLEET_COLLECTOR_UPLOAD_SEND_WINDOW_H_
