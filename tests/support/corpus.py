@@ -65,6 +65,16 @@ def cases():
     return [case(name) for name in names()]
 
 
+def variant(sample, number):
+    """(files, concatenated core) of a crash like `sample`, and like no other: its jiffies are moved on by `number`."""
+    name = next(name for name in sample.regions() if name.startswith("md_Kjiffies"))
+    ticks = int.from_bytes(sample.files[name][:8], "little") + number
+    moved = (ticks % 2**64).to_bytes(8, "little") + sample.files[name][8:]
+    place = next(region["offset"] for region in sample.truth["regions"] if region["file"] == name)
+    core = sample.core[:place] + moved + sample.core[place + len(moved):]
+    return {**sample.regions(), name: moved}, core
+
+
 def write_folder(files, parent, name):
     """Writes {file name: bytes} into a fresh folder parent/name."""
     folder = pathlib.Path(parent) / name

@@ -3,6 +3,7 @@
 Each judge gives back what it read, or raises Refused with the tool's own words.
 """
 
+import functools
 import json
 import re
 
@@ -44,6 +45,7 @@ json.dump(found, sys.stdout)
 """
 
 
+@functools.lru_cache(maxsize=None)
 def drgn(case, core):
     """{release, version, taint, and dmesg (latin-1 text) or dmesg_error}."""
     vmlinux = corpus.vmlinux(case.expected["kernel"]["release"])
@@ -77,8 +79,10 @@ def crash(case, core):
     outcome = programs.run(*command, "--minimal", "-s", vmlinux, core, stdin=b"log\nquit\n", timeout=240)
     lines = outcome.out.splitlines(keepends=True)
     if outcome.code != 0 or not any(line.startswith(b"[") for line in lines):
-        said = [line for line in (outcome.text + outcome.error).splitlines() if line.startswith("crash:")]
-        raise Refused(said[0] if said else last_line(outcome.text + outcome.error))
+        # -s also keeps back why.
+        aloud = programs.run(*command, "--minimal", vmlinux, core, stdin=b"quit\n", timeout=240)
+        said = [line.strip() for line in (outcome.text + outcome.error + aloud.text + aloud.error).splitlines()]
+        raise Refused(next((line for line in said if line.startswith(("crash: ", "WARNING: cannot"))), last_line(aloud.text)))
     start = next(i for i, line in enumerate(lines) if line.startswith(b"["))
     return b"".join(lines[start:])
 

@@ -3,6 +3,7 @@
 Everything here is Python's standard library and runs under Debian's /usr/bin/python3.
 """
 
+import json
 import os
 import pathlib
 import shutil
@@ -65,6 +66,11 @@ class Outcome:
 
     def __repr__(self):
         return f"{' '.join(self.arguments)}: exit {self.code}\nstdout: {self.text[-2000:]}\nstderr: {self.error[-2000:]}"
+
+
+def json_lines(out):
+    """The messages of a command with --json, one a line."""
+    return [json.loads(line) for line in out.splitlines() if line.strip()]
 
 
 def run(*arguments, timeout=120, env=None, stdin=b"", cwd=None):

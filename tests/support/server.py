@@ -1,6 +1,5 @@
 """A real corefleetd on free ports, and the corefleet command pointed at it."""
 
-import json
 import os
 import pathlib
 import shutil
@@ -145,7 +144,7 @@ class Server:
 
     def json(self, *arguments, **options):
         """The messages that a command with --json prints, one a line."""
-        return [json.loads(line) for line in self.ok(*arguments, "--json", **options).splitlines() if line.strip()]
+        return programs.json_lines(self.ok(*arguments, "--json", **options))
 
     def upload(self, *paths, device="e2e", wait=True):
         """Uploads, and gives back what the server made of each: [{path, id, outcome, ...}]."""
