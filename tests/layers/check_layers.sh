@@ -14,7 +14,12 @@ sources() {
 
 excepted() {
   local path=$1 allowed
-  for allowed in ${2//,/ }; do [[ $allowed != - && $path == "$allowed"* ]] && return 0; done
+  set -f
+  for allowed in ${2//,/ }; do
+    # shellcheck disable=SC2053  # an exception may be a glob
+    [[ $allowed != - && $path == $allowed* ]] && { set +f; return 0; }
+  done
+  set +f
   return 1
 }
 
