@@ -15,10 +15,11 @@ namespace corefleet {
 
 // A file that can be made from a crash.
 enum class ArtifactKind {
-  kCore,        // the default: opens in stock crash, gdb, drgn and vmcore-dmesg; holes fault
-  kZero,        // as kCore, with the holes around regions covered by zero-length loads that read as zeros
-  kConcat,      // what concatenating the files by hand gives for a complete set; what is missing is zeros in its place
-  kRaw,         // everything as received, in one tar archive
+  kCore,    // the default: opens in stock crash, gdb, drgn and vmcore-dmesg; holes fault
+  kZero,    // as kCore, with the holes around regions covered by zero-length loads that read as zeros
+  kConcat,  // what concatenating the files by hand gives for a complete set; what is missing is zeros in its
+            // place
+  kRaw,     // everything as received, in one tar archive
   kVmcoreinfo,  // the VMCOREINFO text
   kConfig,      // the kernel's configuration, inflated
   kLog,         // the kernel log, RenderRaw's form
@@ -28,8 +29,9 @@ enum class ArtifactKind {
 absl::string_view ArtifactName(ArtifactKind kind);
 std::optional<ArtifactKind> ParseArtifactKind(absl::string_view name);
 
-// Plans the artifact: the result knows its size and reads any range of it on demand, straight from the regions.
-// Deterministic: the same crash gives the same bytes for ever. Keeps alive what it needs of `image` and `set`.
+// Plans the artifact: the result knows its size and reads any range of it on demand, straight from the
+// regions. Deterministic: the same crash gives the same bytes for ever. Keeps alive what it needs of `image`
+// and `set`.
 //   NOT_FOUND            the crash does not have it (no config region, no log, nothing placed for a core)
 //   FAILED_PRECONDITION  the image cannot be written in this form; the message says why
 absl::StatusOr<std::shared_ptr<const ByteSource>> MakeArtifact(ArtifactKind kind, const CoreImage& image,

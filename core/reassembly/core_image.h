@@ -80,13 +80,17 @@ class CoreImage final : public AddressSpace {
   // once when done (Reassemble has); before that the image has no memory.
   void IndexSegments();
 
- private:
-  // Bytes [first, last] of the address space that `segment` answers for. Disjoint and ascending in an index.
+  // Bytes [first, last] of an address space that `segment` answers for.
   struct Extent {
     uint64_t first;
     uint64_t last;
     uint32_t segment;
   };
+  // All the memory there is, disjoint and ascending. Empty before IndexSegments.
+  const std::vector<Extent>& virtual_extents() const { return by_vaddr_; }
+  const std::vector<Extent>& physical_extents() const { return by_paddr_; }
+
+ private:
   enum class Axis { kVirtual, kPhysical };
 
   uint64_t StartOf(const Segment& segment, Axis axis) const;

@@ -1,0 +1,51 @@
+#include "core/export/artifact.h"
+
+#include <iterator>
+
+#include "core/export/core_file.h"
+#include "core/export/tar_file.h"
+#include "core/printk/read_log.h"
+
+namespace corefleet {
+namespace {
+
+constexpr absl::string_view kNames[] = {"core", "zero", "concat", "raw", "vmcoreinfo", "config", "log"};
+
+absl::StatusOr<std::shared_ptr<const ByteSource>> MakeText(const std::string& text, absl::string_view what) {
+  if (text.empty()) return absl::NotFoundError(what);
+  return std::make_shared<MemorySource>(absl::string_view(text));
+}
+
+}  // namespace
+
+absl::string_view ArtifactName(ArtifactKind kind) { return kNames[static_cast<size_t>(kind)]; }
+
+std::optional<ArtifactKind> ParseArtifactKind(absl::string_view name) {
+  for (size_t i = 0; i < std::size(kNames); ++i) {
+    if (kNames[i] == name) return static_cast<ArtifactKind>(i);
+  }
+  return std::nullopt;
+}
+
+absl::StatusOr<std::shared_ptr<const ByteSource>> MakeArtifact(ArtifactKind kind, const CoreImage& image,
+                                                               const RegionSet& set) {
+  switch (kind) {
+    case ArtifactKind::kCore:
+      return MakeCoreFile(image, Holes::kFault);
+    case ArtifactKind::kZero:
+      return MakeCoreFile(image, Holes::kZero);
+    case ArtifactKind::kConcat:
+      return MakeConcatenation(image);
+    case ArtifactKind::kRaw:
+      return MakeTarFile(set);
+    case ArtifactKind::kVmcoreinfo:
+      return MakeText(image.vmcoreinfo.text(), "no region of this crash is the VMCOREINFO text");
+    case ArtifactKind::kLog:
+      return MakeText(RenderRaw(ReadLog(image)), "no kernel log could be read from this crash");
+    case ArtifactKind::kConfig:
+      break;
+  }
+  return absl::NotFoundError("this crash has no region with the kernel's configuration");
+}
+
+}  // namespace corefleet

@@ -1,0 +1,28 @@
+#ifndef COREFLEET_CORE_EXPORT_CORE_FILE_H_
+#define COREFLEET_CORE_EXPORT_CORE_FILE_H_
+
+#include <memory>
+
+#include "absl/status/statusor.h"
+#include "core/bytes/byte_source.h"
+#include "core/reassembly/core_image.h"
+
+namespace corefleet {
+
+// What memory between the regions reads as.
+enum class Holes {
+  kFault,  // "cannot access memory": what a reader should see, and what vmcore-dmesg needs
+  kZero,   // zeros, by loads without file bytes
+};
+
+// Plans an ELF core that stock crash, gdb, drgn and vmcore-dmesg open (docs/formats/core-file.md has the why
+// of each rule). Codes: MakeArtifact's.
+absl::StatusOr<std::shared_ptr<const ByteSource>> MakeCoreFile(const CoreImage& image, Holes holes);
+
+// Plans the concatenation: header region, VMCOREINFO, loads in program header order. What is missing is
+// zeros.
+absl::StatusOr<std::shared_ptr<const ByteSource>> MakeConcatenation(const CoreImage& image);
+
+}  // namespace corefleet
+
+#endif  // COREFLEET_CORE_EXPORT_CORE_FILE_H_
