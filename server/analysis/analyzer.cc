@@ -1,0 +1,50 @@
+#include "server/analysis/analyzer.h"
+
+#include <algorithm>
+
+namespace corefleet {
+
+Analyzer::Analyzer(CrashReader* reader, int threads, absl::Duration poll) : reader_(reader), poll_(poll) {
+  for (int i = 0; i < std::max(1, threads); ++i) threads_.emplace_back([this] { Work(); });
+}
+
+Analyzer::~Analyzer() {
+  {
+    absl::MutexLock lock(&mutex_);
+    stopping_ = true;
+  }
+  for (std::thread& thread : threads_) thread.join();
+}
+
+void Analyzer::Wake() {
+  absl::MutexLock lock(&mutex_);
+  ++wakes_;
+}
+
+void Analyzer::Work() {
+  while (true) {
+    const uint64_t seen = Wakes();
+    // Whoever finds nothing, or no index, has a rest; whoever found a crash looks for the next one.
+    const auto found = reader_->ReadOne();
+    if (found.ok() && *found) {
+      absl::MutexLock lock(&mutex_);
+      if (stopping_) return;
+      continue;
+    }
+    if (!Rest(seen)) return;
+  }
+}
+
+bool Analyzer::Rest(uint64_t seen) {
+  absl::MutexLock lock(&mutex_);
+  const auto roused = [&]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) { return stopping_ || wakes_ != seen; };
+  mutex_.AwaitWithTimeout(absl::Condition(&roused), poll_);
+  return !stopping_;
+}
+
+uint64_t Analyzer::Wakes() const {
+  absl::MutexLock lock(&mutex_);
+  return wakes_;
+}
+
+}  // namespace corefleet

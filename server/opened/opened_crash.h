@@ -1,0 +1,73 @@
+#ifndef COREFLEET_SERVER_OPENED_OPENED_CRASH_H_
+#define COREFLEET_SERVER_OPENED_OPENED_CRASH_H_
+
+#include <memory>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/synchronization/mutex.h"
+#include "core/crash/ids.h"
+#include "core/crash/region_set.h"
+#include "core/manifest/manifest.h"
+#include "core/printk/kernel_log.h"
+#include "core/reassembly/core_image.h"
+#include "storage/crash_index.h"
+#include "storage/pack_store.h"
+
+namespace corefleet {
+
+// Remembers the first read that failed because of the store. `core` answers for every crash, so a store that
+// is away looks to it like memory that is missing; who keeps such an answer must ask here first. Thread-safe.
+class ReadLatch {
+ public:
+  // OK, UNAVAILABLE or DATA_LOSS.
+  absl::Status status() const;
+  // Keeps `status` if it speaks of the store and is the first.
+  void Note(const absl::Status& status);
+
+ private:
+  mutable absl::Mutex mutex_;
+  absl::Status status_ ABSL_GUARDED_BY(mutex_);
+};
+
+// A stored crash put together again: its regions, read on demand, and the image they make. Thread-safe. Takes
+// about a megabyte, whatever the crash's size. The store must outlive it.
+class OpenedCrash {
+ public:
+  //   NOT_FOUND    no such crash
+  //   UNAVAILABLE  the index or the store does not answer
+  //   DATA_LOSS    what is stored is damaged, or does not cover the manifest
+  static absl::StatusOr<std::shared_ptr<const OpenedCrash>> Open(const CrashId& id, CrashIndex* index,
+                                                                 PackStore* store);
+
+  OpenedCrash(Manifest manifest, RegionSet set, std::shared_ptr<const ReadLatch> latch);
+  OpenedCrash(const OpenedCrash&) = delete;
+  OpenedCrash& operator=(const OpenedCrash&) = delete;
+
+  const Manifest& manifest() const { return manifest_; }
+  const RegionSet& set() const { return set_; }
+  const CoreImage& image() const { return image_; }
+
+  // Not OK once the store has failed a read: what was derived since may lack what is really there. Open it
+  // again.
+  absl::Status read_failure() const { return latch_->status(); }
+
+  // The kernel log, read at the first call. Codes: read_failure's.
+  absl::StatusOr<std::shared_ptr<const KernelLog>> Log() const;
+
+ private:
+  const Manifest manifest_;
+  const RegionSet set_;
+  const std::shared_ptr<const ReadLatch> latch_;
+  const CoreImage image_;
+  mutable absl::Mutex log_mutex_;
+  mutable std::shared_ptr<const KernelLog> log_ ABSL_GUARDED_BY(log_mutex_);
+};
+
+// `set` with every source wrapped so that `latch` notes what the store does.
+RegionSet Latched(RegionSet set, const std::shared_ptr<ReadLatch>& latch);
+
+}  // namespace corefleet
+
+#endif  // COREFLEET_SERVER_OPENED_OPENED_CRASH_H_

@@ -1,0 +1,146 @@
+#include "server/rpc/archive_service.h"
+
+#include <functional>
+#include <optional>
+#include <string>
+
+#include "absl/strings/str_cat.h"
+#include "base/status_macros.h"
+#include "core/bytes/escape.h"
+#include "server/rpc/byte_stream.h"
+#include "server/rpc/convert.h"
+#include "server/rpc/stream_reactor.h"
+
+namespace corefleet {
+namespace {
+
+// A message of log records ends at whichever comes first.
+constexpr int kLogRecords = 256;
+constexpr size_t kLogBytes = 256 * 1024;
+
+// What a client may get in one message: its own default limit is 4 MiB.
+constexpr size_t kListBytes = 3 << 20;
+
+absl::StatusOr<ArtifactKind> KindOf(const std::string& name) {
+  if (name.empty()) return ArtifactKind::kCore;
+  if (const auto kind = ParseArtifactKind(name); kind) return *kind;
+  return absl::InvalidArgumentError(
+      absl::StrCat("there is no artifact ", Utf8OrHex(name.substr(0, 64)),
+                   "; there are core, zero, concat, raw, vmcoreinfo, config, log"));
+}
+
+// Sends a source that `open` finds at the first step, on a worker.
+grpc::ServerWriteReactor<v1::ReadArtifactResponse>* SendBytes(
+    Rim* rim, absl::string_view method,
+    std::function<absl::StatusOr<std::shared_ptr<const ByteSource>>()> open, uint64_t offset,
+    uint64_t length) {
+  return StreamReactor<v1::ReadArtifactResponse>::Start(
+      rim, method,
+      [open = std::move(open), offset, length, stream = std::optional<ByteStream>()](
+          v1::ReadArtifactResponse* response) mutable -> absl::StatusOr<bool> {
+        if (!stream) {
+          ASSIGN_OR_RETURN(auto source, open());
+          ASSIGN_OR_RETURN(stream, ByteStream::Start(std::move(source), offset, length));
+        }
+        return stream->Next(response);
+      });
+}
+
+// Moves records from `log` into a message until it is full. `raw_texts` has an entry for each record, or none
+// at all.
+size_t FillLog(const KernelLog& log, size_t next, v1::GetLogResponse* response) {
+  size_t bytes = 0;
+  bool escaped = false;
+  const size_t first = next;
+  while (next < log.records.size() && response->records_size() < kLogRecords && bytes < kLogBytes) {
+    const LogRecord& record = log.records[next++];
+    escaped |= ToProto(record, response->add_records());
+    bytes += record.text.size();
+  }
+  for (size_t i = first; escaped && i < next; ++i) {
+    const bool plain = response->records(i - first).text() == log.records[i].text;
+    response->add_raw_texts(plain ? "" : log.records[i].text);
+  }
+  return next;
+}
+
+}  // namespace
+
+grpc::ServerUnaryReactor* ArchiveService::ListCrashes(grpc::CallbackServerContext* context,
+                                                      const v1::ListCrashesRequest* request,
+                                                      v1::ListCrashesResponse* response) {
+  return RunUnary(context, rim_, "ListCrashes", [this, request, response]() -> absl::Status {
+    ASSIGN_OR_RETURN(const CrashFilter filter, FromProto(request->filter()));
+    ASSIGN_OR_RETURN(const ListedCrashes listed,
+                     archive_->List(filter, request->page_size(), request->page_token()));
+    size_t bytes = 0;
+    for (const StoredCrash& crash : listed.crashes) {
+      v1::Crash* added = response->add_crashes();
+      ToProto(crash, Detail::kSummary, added);
+      bytes += added->ByteSizeLong();
+      // A page may be shorter than asked for: hostile texts must not make one that no client takes.
+      if (bytes > kListBytes && &crash != &listed.crashes.back()) {
+        response->set_next_page_token(archive_->TokenAfter(filter, crash.id));
+        return absl::OkStatus();
+      }
+    }
+    response->set_next_page_token(listed.next_page_token);
+    return absl::OkStatus();
+  });
+}
+
+grpc::ServerUnaryReactor* ArchiveService::GetCrash(grpc::CallbackServerContext* context,
+                                                   const v1::GetCrashRequest* request, v1::Crash* response) {
+  return RunUnary(context, rim_, "GetCrash", [this, request, response]() -> absl::Status {
+    ASSIGN_OR_RETURN(const StoredCrash crash, archive_->Get(request->id()));
+    ToProto(crash, Detail::kEverything, response);
+    return absl::OkStatus();
+  });
+}
+
+grpc::ServerWriteReactor<v1::GetLogResponse>* ArchiveService::GetLog(grpc::CallbackServerContext* context,
+                                                                     const v1::GetLogRequest* request) {
+  return StreamReactor<v1::GetLogResponse>::Start(
+      rim_, "GetLog",
+      [this, id = request->id(), log = std::shared_ptr<const KernelLog>(),
+       next = size_t{0}](v1::GetLogResponse* response) mutable -> absl::StatusOr<bool> {
+        if (log == nullptr) {
+          ASSIGN_OR_RETURN(log, archive_->Log(id));
+        }
+        if (next == log->records.size()) return false;
+        next = FillLog(*log, next, response);
+        return true;
+      });
+}
+
+grpc::ServerWriteReactor<v1::ReadArtifactResponse>* ArchiveService::ReadArtifact(
+    grpc::CallbackServerContext* context, const v1::ReadArtifactRequest* request) {
+  const auto open = [this, id = request->id(),
+                     name = request->artifact()]() -> absl::StatusOr<std::shared_ptr<const ByteSource>> {
+    ASSIGN_OR_RETURN(const ArtifactKind kind, KindOf(name));
+    return archive_->Artifact(id, kind);
+  };
+  return SendBytes(rim_, "ReadArtifact", open, request->offset(), request->length());
+}
+
+grpc::ServerWriteReactor<v1::ReadArtifactResponse>* ArchiveService::ReadRegion(
+    grpc::CallbackServerContext* context, const v1::ReadRegionRequest* request) {
+  const auto open = [this, id = request->id(), region = request->region()] {
+    return archive_->Region(id, region);
+  };
+  return SendBytes(rim_, "ReadRegion", open, request->offset(), request->length());
+}
+
+grpc::ServerUnaryReactor* ArchiveService::ReadMemory(grpc::CallbackServerContext* context,
+                                                     const v1::ReadMemoryRequest* request,
+                                                     v1::ReadMemoryResponse* response) {
+  return RunUnary(context, rim_, "ReadMemory", [this, request, response]() -> absl::Status {
+    const auto addresses = request->physical() ? Archive::Addresses::kPhysical : Archive::Addresses::kVirtual;
+    ASSIGN_OR_RETURN(const std::vector<uint8_t> bytes,
+                     archive_->ReadMemory(request->id(), addresses, request->address(), request->length()));
+    response->set_data(bytes.data(), bytes.size());
+    return absl::OkStatus();
+  });
+}
+
+}  // namespace corefleet

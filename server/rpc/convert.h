@@ -1,0 +1,38 @@
+#ifndef COREFLEET_SERVER_RPC_CONVERT_H_
+#define COREFLEET_SERVER_RPC_CONVERT_H_
+
+#include "absl/status/statusor.h"
+#include "core/manifest/manifest.h"
+#include "core/printk/kernel_log.h"
+#include "corefleet/v1/archive.pb.h"
+#include "corefleet/v1/crash.pb.h"
+#include "corefleet/v1/ingest.pb.h"
+#include "server/ingest/ingestor.h"
+#include "storage/crash_index.h"
+
+namespace corefleet {
+
+// Between the domain's words and the wire's. Everything that came from a device leaves as valid UTF-8.
+
+// INVALID_ARGUMENT for a root that has not 32 bytes. What a manifest may hold is checked in the domain.
+absl::StatusOr<Manifest> FromProto(const v1::BeginCrashRequest& request);
+// Views into `chunk`.
+ReceivedChunk FromProto(const v1::Chunk& chunk);
+// INVALID_ARGUMENT, saying which field, for unknown taint letters, states, devices and times.
+absl::StatusOr<CrashFilter> FromProto(const v1::CrashFilter& filter);
+
+void ToProto(const ChunkRange& range, v1::ChunkRange* out);
+void ToProto(const SessionStatus& status, const IngestLimits& limits, v1::BeginCrashResponse* out);
+// At most `max_ranges` of what is missing.
+void ToProto(const SessionStatus& status, size_t max_ranges, v1::GetSessionResponse* out);
+
+enum class Detail { kSummary, kEverything };
+// kSummary leaves out regions and defects.
+void ToProto(const StoredCrash& crash, Detail detail, v1::Crash* out);
+
+// True if the record's text had to be escaped.
+bool ToProto(const LogRecord& record, v1::LogRecord* out);
+
+}  // namespace corefleet
+
+#endif  // COREFLEET_SERVER_RPC_CONVERT_H_

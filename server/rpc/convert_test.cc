@@ -1,0 +1,148 @@
+#include "server/rpc/convert.h"
+
+#include <gtest/gtest.h>
+
+#include <functional>
+
+namespace corefleet {
+namespace {
+
+TEST(ConvertTest, ManifestKeepsEveryField) {
+  v1::BeginCrashRequest request;
+  v1::ManifestRegion* region = request.add_regions();
+  region->set_kind(v1::ADDRESS_TABLE);
+  region->set_file_name("a\xff.BIN");
+  region->set_name("n");
+  region->set_id(7);
+  region->set_paddr(0x1000);
+  region->set_table_size(9);
+  region->set_size(5);
+  region->set_root(std::string(32, '\x11'));
+  const auto manifest = FromProto(request);
+  ASSERT_TRUE(manifest.ok()) << manifest.status();
+  Sha256Digest root;
+  root.fill(0x11);
+  EXPECT_EQ(manifest->regions.at(0), (ManifestRegion{.kind = RegionKind::kAddressTable,
+                                                     .file_name = "a\xff.BIN",
+                                                     .name = "n",
+                                                     .id = 7,
+                                                     .paddr = 0x1000,
+                                                     .table_size = 9,
+                                                     .size = 5,
+                                                     .root = root}));
+}
+
+TEST(ConvertTest, RefusesRootsAndKindsThatAreNone) {
+  v1::BeginCrashRequest request;
+  v1::ManifestRegion* region = request.add_regions();
+  region->set_root("short");
+  EXPECT_TRUE(absl::IsInvalidArgument(FromProto(request).status()));
+  region->set_root(std::string(32, 'x'));
+  region->set_kind(static_cast<v1::RegionKind>(257));  // 1 in a byte
+  EXPECT_TRUE(absl::IsInvalidArgument(Validate(*FromProto(request))));
+  for (int i = 0; i < 1024; ++i) *request.add_regions() = *region;
+  EXPECT_TRUE(absl::IsInvalidArgument(FromProto(request).status()));
+}
+
+TEST(ConvertTest, FilterKnowsMainlinesLetters) {
+  v1::CrashFilter filter;
+  filter.set_taint("WO");
+  EXPECT_EQ(FromProto(filter)->taint_all, (1u << 9) | (1u << 12));
+  filter.set_taint("D");
+  EXPECT_EQ(FromProto(filter)->taint_all, 1u << 7);
+  for (const char* wrong : {"w", "WZ", "?", " ", "G\xff"}) {
+    // Not through the wire, which refuses the last one itself.
+    filter.set_taint(wrong);
+    EXPECT_TRUE(absl::IsInvalidArgument(FromProto(filter).status())) << wrong;
+  }
+}
+
+TEST(ConvertTest, FilterRefusesWhatFitsNothing) {
+  const auto code = [](const std::function<void(v1::CrashFilter*)>& change) {
+    v1::CrashFilter filter;
+    change(&filter);
+    return FromProto(filter).status().code();
+  };
+  constexpr auto kRefused = absl::StatusCode::kInvalidArgument;
+  EXPECT_EQ(code([](auto* f) { f->set_device("two words"); }), kRefused);
+  EXPECT_EQ(code([](auto* f) { f->set_state(static_cast<v1::Crash::State>(77)); }), kRefused);
+  EXPECT_EQ(code([](auto* f) { f->mutable_since()->set_seconds(INT64_MAX); }), kRefused);
+  EXPECT_EQ(code([](auto* f) { f->mutable_until()->set_nanos(-1); }), kRefused);
+  EXPECT_EQ(code([](auto* f) { f->set_untainted(true), f->set_taint("W"); }), kRefused);
+  EXPECT_EQ(code([](auto* f) { f->set_build(std::string(300, 'a')); }), kRefused);
+  EXPECT_EQ(code([](auto* f) {}), absl::StatusCode::kOk);
+}
+
+TEST(ConvertTest, FilterStatesAndTimes) {
+  v1::CrashFilter filter;
+  filter.set_state(v1::Crash::LOG_ONLY);
+  filter.mutable_since()->set_seconds(1000);
+  filter.mutable_since()->set_nanos(5);
+  const auto domain = FromProto(filter);
+  ASSERT_TRUE(domain.ok());
+  EXPECT_EQ(domain->state, CrashState::kLogOnly);
+  EXPECT_EQ(domain->since, absl::FromUnixSeconds(1000) + absl::Nanoseconds(5));
+  EXPECT_FALSE(domain->until.has_value());
+}
+
+StoredCrash Sample() {
+  StoredCrash crash;
+  crash.id = CrashId::Make(absl::FromUnixMillis(1'800'000'000'123), {1, 2, 3});
+  crash.device = DeviceId("dev");
+  crash.received_at = absl::FromUnixMillis(1'800'000'000'123);
+  crash.state = CrashState::kPartial;
+  crash.facts.emplace();
+  crash.facts->state = CrashState::kPartial;
+  crash.facts->release = {{"6.1.0", Provenance::kSymbol}};
+  crash.facts->taint.mask = {{uint64_t{1} << 9 | uint64_t{1} << 12, Provenance::kSymbol}};
+  crash.facts->taint.letters = "WO";
+  crash.facts->regions.push_back({.name = "Kprb", .file_name = "md_\xff", .state = RegionState::kTruncated});
+  crash.facts->defects.push_back({.code = DefectCode::kRegionTruncated, .region = "Kprb", .detail = "cut"});
+  return crash;
+}
+
+TEST(ConvertTest, CrashSaysStatesFactsAndTheirSources) {
+  v1::Crash crash;
+  ToProto(Sample(), Detail::kEverything, &crash);
+  EXPECT_EQ(crash.state(), v1::Crash::PARTIAL);
+  EXPECT_EQ(crash.received_at().nanos(), 123'000'000);
+  EXPECT_EQ(crash.kernel().release(), "6.1.0");
+  EXPECT_EQ(crash.sources().at("kernel.release"), "symbol");
+  EXPECT_TRUE(crash.taint().known());
+  EXPECT_EQ(crash.taint().letters(), "WO");
+  ASSERT_EQ(crash.taint().flags_size(), 2);
+  EXPECT_EQ(crash.taint().flags(1).bit(), 12u);
+  EXPECT_EQ(crash.taint().flags(1).letter(), "O");
+  EXPECT_EQ(crash.regions(0).state(), v1::Region::TRUNCATED);
+  EXPECT_EQ(crash.regions(0).file_name(), "md_\\xff");
+  EXPECT_EQ(crash.defects(0).code(), "REGION_TRUNCATED");
+  EXPECT_FALSE(crash.has_uptime_seconds());
+}
+
+TEST(ConvertTest, ASummaryLeavesOutRegionsAndDefects) {
+  v1::Crash crash;
+  ToProto(Sample(), Detail::kSummary, &crash);
+  EXPECT_EQ(crash.regions_size() + crash.defects_size(), 0);
+  EXPECT_EQ(crash.kernel().release(), "6.1.0");
+}
+
+TEST(ConvertTest, ACrashWithoutFactsIsReceived) {
+  StoredCrash stored;
+  v1::Crash crash;
+  ToProto(stored, Detail::kEverything, &crash);
+  EXPECT_EQ(crash.state(), v1::Crash::RECEIVED);
+  EXPECT_FALSE(crash.taint().known());
+}
+
+TEST(ConvertTest, LogTextLeavesAsUtf8) {
+  v1::LogRecord record;
+  EXPECT_TRUE(ToProto(
+      LogRecord{.caller_id = 0x80000003, .text = "a\xff", .text_state = TextState::kTruncated}, &record));
+  EXPECT_EQ(record.text(), "a\\xff");
+  EXPECT_EQ(record.caller(), "C3");
+  EXPECT_EQ(record.text_state(), "truncated");
+  EXPECT_FALSE(ToProto(LogRecord{.text = "\xc3\xa4"}, &record));
+}
+
+}  // namespace
+}  // namespace corefleet

@@ -1,0 +1,76 @@
+#include "server/rpc/ingest_service.h"
+
+#include <limits>
+
+#include "base/status_macros.h"
+#include "server/rpc/convert.h"
+#include "server/rpc/put_chunks_reactor.h"
+
+namespace corefleet {
+namespace {
+
+// Error details travel in trailers, which clients bound to 8 KiB. GetSession has the whole list.
+constexpr size_t kMaxDetailRanges = 64;
+constexpr char kSessionType[] = "type.googleapis.com/corefleet.v1.GetSessionResponse";
+
+}  // namespace
+
+grpc::ServerUnaryReactor* IngestService::BeginCrash(grpc::CallbackServerContext* context,
+                                                    const v1::BeginCrashRequest* request,
+                                                    v1::BeginCrashResponse* response) {
+  return RunUnary(context, rim_, "BeginCrash", [this, request, response]() -> absl::Status {
+    ASSIGN_OR_RETURN(const Manifest manifest, FromProto(*request));
+    ASSIGN_OR_RETURN(const SessionStatus status,
+                     ingestor_->Begin(request->device(), manifest, request->note()));
+    ToProto(status, ingestor_->limits(), response);
+    return absl::OkStatus();
+  });
+}
+
+grpc::ServerBidiReactor<v1::PutChunksRequest, v1::PutChunksResponse>* IngestService::PutChunks(
+    grpc::CallbackServerContext* context) {
+  return PutChunksReactor::Start(rim_, ingestor_);
+}
+
+grpc::ServerUnaryReactor* IngestService::GetSession(grpc::CallbackServerContext* context,
+                                                    const v1::GetSessionRequest* request,
+                                                    v1::GetSessionResponse* response) {
+  return RunUnary(context, rim_, "GetSession", [this, request, response]() -> absl::Status {
+    ASSIGN_OR_RETURN(const SessionStatus status, ingestor_->GetSession(request->session()));
+    ToProto(status, std::numeric_limits<size_t>::max(), response);
+    return absl::OkStatus();
+  });
+}
+
+grpc::ServerUnaryReactor* IngestService::FinishCrash(grpc::CallbackServerContext* context,
+                                                     const v1::FinishCrashRequest* request,
+                                                     v1::FinishCrashResponse* response) {
+  return RunUnary(context, rim_, "FinishCrash", [this, request, response]() -> absl::Status {
+    const auto finished = ingestor_->Finish(request->session());
+    if (!finished.ok()) return WithMissing(finished.status(), request->session());
+    response->set_crash(finished->crash.ToString());
+    response->set_already_stored(finished->already_stored);
+    return absl::OkStatus();
+  });
+}
+
+// A FAILED_PRECONDITION with the session as its detail, so that the device need not ask what is missing.
+absl::Status IngestService::WithMissing(const absl::Status& status, const std::string& session) {
+  if (!absl::IsFailedPrecondition(status)) return status;
+  const auto standing = ingestor_->GetSession(session);
+  if (!standing.ok()) return status;
+  v1::GetSessionResponse detail;
+  ToProto(*standing, kMaxDetailRanges, &detail);
+  absl::Status detailed = status;
+  detailed.SetPayload(kSessionType, absl::Cord(detail.SerializeAsString()));
+  return detailed;
+}
+
+grpc::ServerUnaryReactor* IngestService::AbandonCrash(grpc::CallbackServerContext* context,
+                                                      const v1::AbandonCrashRequest* request,
+                                                      v1::AbandonCrashResponse* response) {
+  return RunUnary(context, rim_, "AbandonCrash",
+                  [this, request]() -> absl::Status { return ingestor_->Abandon(request->session()); });
+}
+
+}  // namespace corefleet

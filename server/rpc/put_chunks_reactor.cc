@@ -1,0 +1,135 @@
+#include "server/rpc/put_chunks_reactor.h"
+
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "base/status_macros.h"
+#include "server/rpc/convert.h"
+
+namespace corefleet {
+namespace {
+
+// Ranges that may wait to be written before the stream stops reading: about 64 KiB of them.
+constexpr size_t kMaxWaitingAcks = 4096;
+
+}  // namespace
+
+PutChunksReactor* PutChunksReactor::Start(Rim* rim, Ingestor* ingestor) {
+  auto reactor = std::shared_ptr<PutChunksReactor>(new PutChunksReactor(rim, ingestor));
+  reactor->self_ = reactor;
+  if (absl::Status status = reactor->call_.Admission(); !status.ok()) {
+    reactor->Finish(reactor->call_.End(status));
+  } else {
+    reactor->StartRead(&reactor->request_);
+  }
+  return reactor.get();
+}
+
+PutChunksReactor::PutChunksReactor(Rim* rim, Ingestor* ingestor)
+    : rim_(rim), ingestor_(ingestor), call_(rim, "PutChunks") {}
+
+void PutChunksReactor::OnReadDone(bool ok) {
+  rim_->pool()->Run([self = self_, ok] { self->Step(ok); });
+}
+
+void PutChunksReactor::OnWriteDone(bool ok) {
+  Work work;
+  absl::Status end;
+  {
+    absl::MutexLock lock(&mutex_);
+    writing_ = false;
+    if (!ok) broken_ = true;
+    work = Decide();
+    if (read_waits_ && acks_.empty()) {
+      read_waits_ = false;
+      work.read = true;
+    }
+    if (end_) end = *end_;
+  }
+  Perform(work, end);
+}
+
+void PutChunksReactor::Step(bool ok) {
+  // Half-closed by the client, or the connection is lost: either way nothing more comes, and nothing is
+  // thrown away.
+  if (!ok) return EndInput(absl::OkStatus());
+  if (absl::Status status = CatchAll([&] { return Take(request_); }); !status.ok()) return EndInput(status);
+  // A stream that waits for its device keeps no message: clearing alone would keep its capacity.
+  v1::PutChunksRequest().Swap(&request_);
+  Work work;
+  {
+    absl::MutexLock lock(&mutex_);
+    AppendAcks();
+    work = Decide();
+    read_waits_ = acks_.size() > kMaxWaitingAcks;
+    work.read = !read_waits_;
+  }
+  Perform(work, absl::OkStatus());
+}
+
+absl::Status PutChunksReactor::Take(const v1::PutChunksRequest& request) {
+  if (writer_ == nullptr) RETURN_IF_ERROR(OpenWriter(request.session()));
+  if (!request.session().empty() && request.session() != session_) {
+    return absl::InvalidArgumentError("a stream carries the chunks of one session");
+  }
+  uint64_t bytes = 0;
+  for (const v1::Chunk& chunk : request.chunks()) bytes += chunk.payload().size();
+  if (bytes > ingestor_->limits().message_bytes) {
+    return absl::InvalidArgumentError(absl::StrCat("a message of ", bytes, " payload bytes is larger than ",
+                                                   ingestor_->limits().message_bytes));
+  }
+  for (const v1::Chunk& chunk : request.chunks()) {
+    RETURN_IF_ERROR(writer_->Add(FromProto(chunk)));
+    if (writer_->full()) RETURN_IF_ERROR(writer_->Flush());
+  }
+  return request.flush() ? writer_->Flush() : absl::OkStatus();
+}
+
+absl::Status PutChunksReactor::OpenWriter(const std::string& session) {
+  if (session.empty()) return absl::InvalidArgumentError("the first message names the session");
+  ASSIGN_OR_RETURN(writer_, ingestor_->OpenWriter(session));
+  session_ = session;
+  return absl::OkStatus();
+}
+
+void PutChunksReactor::EndInput(const absl::Status& status) {
+  absl::Status end = status;
+  if (writer_ != nullptr) end.Update(CatchAll([&] { return writer_->Flush(); }));
+  Work work;
+  {
+    absl::MutexLock lock(&mutex_);
+    AppendAcks();
+    end_ = end;
+    work = Decide();
+  }
+  writer_.reset();
+  Perform(work, end);
+}
+
+void PutChunksReactor::AppendAcks() {
+  if (writer_ == nullptr) return;
+  for (const ChunkRange& range : writer_->TakeAcks()) acks_.push_back(range);
+}
+
+PutChunksReactor::Work PutChunksReactor::Decide() {
+  if (broken_) acks_.clear();
+  if (writing_) return {};
+  if (!acks_.empty()) {
+    response_.Clear();
+    for (const ChunkRange& range : acks_) ToProto(range, response_.add_durable());
+    acks_.clear();
+    writing_ = true;
+    return {.write = true};
+  }
+  return {.finish = end_.has_value()};
+}
+
+// Nothing may follow Finish. That there is only one is sure: end_ is set once, and after it either the step
+// that set it or the end of the last write finds nothing left to write.
+void PutChunksReactor::Perform(const Work& work, const absl::Status& end) {
+  if (work.write) StartWrite(&response_);
+  if (work.read) StartRead(&request_);
+  if (work.finish) Finish(call_.End(end));
+}
+
+}  // namespace corefleet

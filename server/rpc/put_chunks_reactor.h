@@ -1,0 +1,78 @@
+#ifndef COREFLEET_SERVER_RPC_PUT_CHUNKS_REACTOR_H_
+#define COREFLEET_SERVER_RPC_PUT_CHUNKS_REACTOR_H_
+
+#include <grpcpp/grpcpp.h>
+
+#include <cstddef>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/status/status.h"
+#include "absl/synchronization/mutex.h"
+#include "corefleet/v1/ingest.grpc.pb.h"
+#include "server/ingest/ingestor.h"
+#include "server/rpc/rim.h"
+
+namespace corefleet {
+
+// One PutChunks stream.
+//
+// Reads one message at a time: OnReadDone posts a step to a worker, the step verifies, makes durable and
+// acknowledges, and its end arms the next read. That is the backpressure: a device sends no faster than its
+// bytes become durable. Writes are one at a time as well; acknowledgements that cannot go out yet are merged,
+// and when too many wait because the client does not read them, the stream stops reading too. Whatever ends
+// the stream, what was verified is made durable first.
+//
+// Owns itself. A step holds the reactor as well, so that gRPC may be done with it while the step returns.
+class PutChunksReactor final : public grpc::ServerBidiReactor<v1::PutChunksRequest, v1::PutChunksResponse> {
+ public:
+  static PutChunksReactor* Start(Rim* rim, Ingestor* ingestor);
+
+  void OnReadDone(bool ok) override;
+  void OnWriteDone(bool ok) override;
+  void OnDone() override { self_.reset(); }
+
+ private:
+  // What to ask gRPC for once the lock is free again.
+  struct Work {
+    bool write = false;
+    bool read = false;
+    bool finish = false;
+  };
+
+  PutChunksReactor(Rim* rim, Ingestor* ingestor);
+
+  // On a worker, never two at once.
+  void Step(bool ok);
+  absl::Status Take(const v1::PutChunksRequest& request);
+  absl::Status OpenWriter(const std::string& session);
+  void EndInput(const absl::Status& status);
+
+  void AppendAcks() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  Work Decide() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void Perform(const Work& work, const absl::Status& end);
+
+  Rim* const rim_;
+  Ingestor* const ingestor_;
+  Rim::Call call_;
+  v1::PutChunksRequest request_;  // the read's, then the step's
+  std::string session_;
+  std::unique_ptr<SessionWriter> writer_;
+  std::shared_ptr<PutChunksReactor> self_;
+
+  absl::Mutex mutex_;
+  std::vector<ChunkRange> acks_ ABSL_GUARDED_BY(mutex_);  // to be written
+  v1::PutChunksResponse response_;                        // the write's, while writing_
+  bool writing_ ABSL_GUARDED_BY(mutex_) = false;
+  bool broken_ ABSL_GUARDED_BY(mutex_) = false;      // a write failed: nobody listens
+  bool read_waits_ ABSL_GUARDED_BY(mutex_) = false;  // for acknowledgements to go out
+  // Set when nothing more is read: what to finish with once all is written.
+  std::optional<absl::Status> end_ ABSL_GUARDED_BY(mutex_);
+};
+
+}  // namespace corefleet
+
+#endif  // COREFLEET_SERVER_RPC_PUT_CHUNKS_REACTOR_H_
