@@ -1,0 +1,484 @@
+#include "storage/postgres/postgres_crash_index.h"
+
+#include <algorithm>
+#include <pqxx/pqxx>
+#include <set>
+#include <utility>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/functional/function_ref.h"
+#include "absl/strings/ascii.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "absl/synchronization/mutex.h"
+#include "base/status_macros.h"
+#include "storage/facts_json.h"
+#include "storage/postgres/connection_pool.h"
+#include "storage/postgres/fact_counts.h"
+#include "storage/postgres/list_query.h"
+#include "storage/postgres/migration.h"
+#include "storage/postgres/partitions.h"
+#include "storage/postgres/row_values.h"
+#include "storage/postgres/statements.h"
+
+namespace corefleet {
+namespace {
+
+constexpr size_t kCrashStates = 5;
+constexpr size_t kMinBuildPrefix = 4;
+// More builds than this are not listed together: a prefix of four digits, or a release, of a fleet that has
+// more.
+constexpr int kMaxBuildsOfFilter = 1000;
+// Longer text is no release and no build id, and would not fit an index page.
+constexpr size_t kMaxNameText = 255;
+constexpr size_t kMaxReasonText = 4096;
+
+using Body = absl::FunctionRef<absl::Status(pqxx::transaction_base&)>;
+
+absl::Status NoSession(const SessionId& id) {
+  return absl::NotFoundError(absl::StrCat("no session ", id.value()));
+}
+absl::Status NoCrash(const CrashId& id) {
+  return absl::NotFoundError(absl::StrCat("no crash ", id.ToString()));
+}
+
+absl::Status Complete(const SessionId& id) {
+  return absl::FailedPreconditionError(absl::StrCat("session ", id.value(), " is complete"));
+}
+
+// The answer of a statement that works on open sessions only: one row with the state, or none.
+absl::Status CheckOpen(const SessionId& id, const pqxx::result& rows, int column = 0) {
+  if (rows.empty()) return NoSession(id);
+  if (rows[0][column].as<int>() != static_cast<int>(SessionState::kOpen)) return Complete(id);
+  return absl::OkStatus();
+}
+
+bool IsHex(const std::string& text) { return std::all_of(text.begin(), text.end(), absl::ascii_isxdigit); }
+
+std::optional<std::string> TextOf(const MaybeFact<std::string>& fact, size_t max_bytes) {
+  if (!fact) return std::nullopt;
+  return ToText(fact->value, max_bytes);
+}
+
+std::optional<std::string> BitsOf(const MaybeFact<uint64_t>& mask) {
+  if (!mask) return std::nullopt;
+  return absl::StrCat(ToBigint(mask->value));
+}
+
+std::optional<std::string> NumberOf(const std::optional<int>& number) {
+  if (!number) return std::nullopt;
+  return absl::StrCat(*number);
+}
+
+std::optional<std::string> UptimeOf(const CrashFacts& facts) {
+  if (!facts.uptime_seconds) return std::nullopt;
+  return pqxx::to_string(facts.uptime_seconds->value);
+}
+
+// What the crash counted for until now; nothing before its first analysis.
+std::optional<Counted> CountedFromRow(const pqxx::row& row) {
+  if (!row[0].as<bool>()) return std::nullopt;
+  Counted counted{.state = static_cast<CrashState>(row[1].as<int>())};
+  if (!row[2].is_null()) counted.build = row[2].as<int>();
+  if (!row[3].is_null()) counted.mask = FromBigint(row[3].as<int64_t>());
+  return counted;
+}
+
+// The build that the facts name, made if it is new; nullopt when they name none.
+std::optional<int> BuildRefOf(pqxx::transaction_base& transaction, const CrashFacts& facts) {
+  const std::string build_id = TextOf(facts.build_id, kMaxNameText).value_or("");
+  const std::string release = TextOf(facts.release, kMaxNameText).value_or("");
+  if (build_id.empty() && release.empty()) return std::nullopt;
+  pqxx::result found = transaction.exec_prepared(sql::kFindBuild, build_id, release);
+  if (found.empty()) {
+    transaction.exec_prepared0(sql::kInsertBuild, build_id, release);
+    found = transaction.exec_prepared(sql::kFindBuild, build_id, release);
+  }
+  return found[0][0].as<int>();
+}
+
+void UpdateFacts(pqxx::transaction_base& transaction, const CrashId& id, const CrashFacts& facts,
+                 std::optional<int> build) {
+  transaction.exec_prepared0(
+      sql::kUpdateFacts, id.ToUuid(), static_cast<int>(facts.state), OrNull(NumberOf(build)),
+      OrNull(TextOf(facts.build_id, kMaxNameText)), OrNull(TextOf(facts.release, kMaxNameText)),
+      OrNull(TextOf(facts.version, kMaxNameText)), OrNull(TextOf(facts.arch, kMaxNameText)),
+      OrNull(BitsOf(facts.taint.mask)), OrNull(BitsOf(facts.taint.before_mask)), OrNull(UptimeOf(facts)),
+      OrNull(TextOf(facts.panic_reason, kMaxReasonText)), static_cast<int64_t>(facts.analyzer_version),
+      EncodeFacts(facts, FactsDetail::kSummary));
+  transaction.exec_prepared0(sql::kPutDetail, id.ToUuid(), EncodeFacts(facts, FactsDetail::kAll));
+}
+
+absl::Status PutFactsIn(pqxx::transaction_base& transaction, const CrashId& id, const CrashFacts& facts) {
+  // The lock makes two analyses of one crash take turns, so that each takes back what the other counted.
+  const pqxx::result before = transaction.exec_prepared(sql::kLockFacts, id.ToUuid());
+  if (before.empty()) return NoCrash(id);
+  Counted counted{.state = facts.state, .build = BuildRefOf(transaction, facts)};
+  if (facts.taint.mask) counted.mask = facts.taint.mask->value;
+  UpdateFacts(transaction, id, facts, counted.build);
+  transaction.exec_prepared0(sql::kEndAnalysis, id.ToUuid());
+  CountChanges changes;
+  if (const std::optional<Counted> old = CountedFromRow(before[0])) changes.Remove(*old);
+  changes.Add(counted);
+  if (!changes.empty()) {
+    transaction.exec_prepared0(sql::kCount, changes.Kinds(), changes.Keys(), changes.Amounts());
+  }
+  return absl::OkStatus();
+}
+
+BuildRefs FindBuilds(pqxx::transaction_base& transaction, const std::string& build) {
+  if (build.empty()) return std::nullopt;
+  std::optional<std::string> prefix;
+  if (build.size() >= kMinBuildPrefix && IsHex(build)) prefix = absl::AsciiStrToLower(build);
+  std::vector<int> refs;
+  for (const pqxx::row& row :
+       transaction.exec_prepared(sql::kFindBuilds, OrNull(prefix), ToText(build), kMaxBuildsOfFilter)) {
+    refs.push_back(row[0].as<int>());
+  }
+  return refs;
+}
+
+// The bit of the mask whose index is the shortest.
+std::optional<int> ChooseTaintBit(pqxx::transaction_base& transaction, uint64_t mask) {
+  std::vector<int> bits;
+  for (int bit = 0; bit < kIndexedTaintBits; ++bit) {
+    if (mask >> bit & 1) bits.push_back(bit);
+  }
+  if (bits.empty()) return std::nullopt;
+  if (bits.size() == 1) return bits[0];
+  const pqxx::result rarest =
+      transaction.exec_prepared(sql::kRarestTaint, absl::StrCat("{", absl::StrJoin(bits, ","), "}"));
+  return rarest.empty() ? bits.back() : rarest[0][0].as<int>();
+}
+
+absl::StatusOr<CrashPage> PageFromRows(const pqxx::result& rows, int limit) {
+  CrashPage page;
+  for (const pqxx::row& row : rows) {
+    if (static_cast<int>(page.crashes.size()) == limit) {
+      page.next = page.crashes.back().id;
+      break;
+    }
+    ASSIGN_OR_RETURN(StoredCrash crash, CrashFromRow(row));
+    page.crashes.push_back(std::move(crash));
+  }
+  return page;
+}
+
+void AddStat(const pqxx::row& row, IndexStats* stats) {
+  const std::string what = row[0].as<std::string>();
+  const int64_t key = row[1].as<int64_t>();
+  const uint64_t n = FromBigint(std::max<int64_t>(0, row[2].as<int64_t>()));
+  if (what == "state" && key >= 0 && key < static_cast<int64_t>(kCrashStates)) {
+    stats->crashes_by_state[key] += n;
+    stats->crashes += n;
+  } else if (what == "taint" && key == kUntaintedKey) {
+    stats->untainted = n;
+  } else if (what == "taint" && key >= 0 && key < 64) {
+    stats->crashes_by_taint[key] = n;
+  } else if (what == "build") {
+    stats->builds.push_back({BuildId(row[3].as<std::string>()), row[4].as<std::string>(), n});
+  } else if (what == "builds") {
+    stats->other_builds = n;  // of all; the listed ones are taken off at the end
+  } else if (what == "backlog") {
+    stats->analysis_backlog = n;
+    stats->crashes_by_state[static_cast<size_t>(CrashState::kReceived)] += n;
+    stats->crashes += n;
+  } else if (what == "open") {
+    stats->open_sessions = n;
+  }
+}
+
+}  // namespace
+
+class PostgresCrashIndex::Impl {
+ public:
+  Impl(const std::string& connection_string, const PostgresCrashIndexOptions& options)
+      : pool_(connection_string, options.max_connections, options.timeout) {}
+
+  // One statement, which is its own transaction: one round trip.
+  absl::Status Alone(Body body) {
+    return pool_.Run([&](pqxx::connection& connection) {
+      pqxx::nontransaction transaction(connection);
+      return body(transaction);
+    });
+  }
+
+  absl::Status InTransaction(Body body) {
+    return pool_.Run([&](pqxx::connection& connection) {
+      pqxx::work transaction(connection);
+      RETURN_IF_ERROR(body(transaction));
+      transaction.commit();
+      return absl::OkStatus();
+    });
+  }
+
+  absl::Status BringUp(const std::string& connection_string);
+  absl::Status EnsureMonth(absl::CivilMonth month);
+  // Makes the month anew if somebody has removed its partitions meanwhile.
+  void ForgetMonths() {
+    absl::MutexLock lock(&mutex_);
+    months_.clear();
+  }
+
+  absl::Status BeginOnce(pqxx::transaction_base& transaction, const DeviceId& device,
+                         const Manifest& manifest, const std::string& note, const SessionId& fresh,
+                         absl::Time now, absl::Time expires_at, BeginResult* result);
+  absl::StatusOr<CrashId> FinishOnce(const SessionId& id, const CrashId& fresh, uint64_t raw_bytes,
+                                     uint64_t stored_bytes);
+
+ private:
+  ConnectionPool pool_;
+  absl::Mutex mutex_;
+  std::set<absl::CivilMonth> months_ ABSL_GUARDED_BY(mutex_);  // known to have partitions
+};
+
+absl::Status PostgresCrashIndex::Impl::BringUp(const std::string& connection_string) {
+  // Once, on a connection of its own without the limits of a request.
+  ConnectionPool migration_pool(connection_string, 1, absl::Minutes(3));
+  RETURN_IF_ERROR(
+      migration_pool.Run([](pqxx::connection& connection) { return Migrate(connection, SchemaSteps()); }));
+  absl::CivilMonth month;
+  RETURN_IF_ERROR(Alone([&](pqxx::transaction_base& transaction) {
+    // The database's clock: all replicas have the same one.
+    const pqxx::row row = transaction.exec1("SELECT extract(epoch FROM now())::bigint");
+    month = MonthOf(absl::FromUnixSeconds(row[0].as<int64_t>()));
+    return absl::OkStatus();
+  }));
+  RETURN_IF_ERROR(EnsureMonth(month));
+  return EnsureMonth(month + 1);
+}
+
+absl::Status PostgresCrashIndex::Impl::EnsureMonth(absl::CivilMonth month) {
+  {
+    absl::MutexLock lock(&mutex_);
+    if (months_.count(month) != 0) return absl::OkStatus();
+  }
+  RETURN_IF_ERROR(InTransaction([&](pqxx::transaction_base& transaction) {
+    transaction.exec(CreatePartitionsSql(month));
+    return absl::OkStatus();
+  }));
+  absl::MutexLock lock(&mutex_);
+  months_.insert(month);
+  return absl::OkStatus();
+}
+
+absl::Status PostgresCrashIndex::Impl::BeginOnce(pqxx::transaction_base& transaction, const DeviceId& device,
+                                                 const Manifest& manifest, const std::string& note,
+                                                 const SessionId& fresh, absl::Time now,
+                                                 absl::Time expires_at, BeginResult* result) {
+  const pqxx::result begun =
+      transaction.exec_prepared(sql::kBeginSession, fresh.value(), device.value(), UidOf(manifest).value(),
+                                ToTimestamp(expires_at), ToText(note), ToBytea(Encode(manifest)));
+  if (begun.empty()) return absl::AbortedError("the session was begun or ended by somebody else just now");
+  const std::string id = begun[0][0].as<std::string>();
+  result->created = begun[0][1].as<bool>();
+  if (!result->created) {
+    transaction.exec_prepared0(sql::kExtendSession, id, ToTimestamp(now), ToTimestamp(expires_at));
+  }
+  const pqxx::result row = transaction.exec_prepared(sql::kGetSession, id);
+  if (row.empty()) return absl::AbortedError("the session was abandoned just now");
+  ASSIGN_OR_RETURN(result->session, SessionFromRow(row[0]));
+  return absl::OkStatus();
+}
+
+absl::StatusOr<CrashId> PostgresCrashIndex::Impl::FinishOnce(const SessionId& id, const CrashId& fresh,
+                                                             uint64_t raw_bytes, uint64_t stored_bytes) {
+  RETURN_IF_ERROR(EnsureMonth(MonthOf(fresh.time())));
+  CrashId crash = fresh;
+  RETURN_IF_ERROR(Alone([&](pqxx::transaction_base& transaction) -> absl::Status {
+    const pqxx::result finished =
+        transaction.exec_prepared(sql::kFinishSession, id.value(), fresh.ToUuid(), fresh.ToString(),
+                                  ToTimestamp(fresh.time()), ToBigint(raw_bytes), ToBigint(stored_bytes));
+    if (!finished.empty()) return absl::OkStatus();
+    const pqxx::result end = transaction.exec_prepared(sql::kSessionEnd, id.value());
+    if (end.empty()) return NoSession(id);
+    if (end[0][1].is_null()) return absl::AbortedError("the session was begun anew just now");
+    ASSIGN_OR_RETURN(crash, CrashId::FromUuid(end[0][1].as<std::string>()));
+    return absl::OkStatus();
+  }));
+  return crash;
+}
+
+PostgresCrashIndex::PostgresCrashIndex(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+PostgresCrashIndex::~PostgresCrashIndex() = default;
+
+absl::StatusOr<std::unique_ptr<PostgresCrashIndex>> PostgresCrashIndex::Open(
+    const std::string& connection_string, PostgresCrashIndexOptions options) {
+  auto impl = std::make_unique<Impl>(connection_string, options);
+  RETURN_IF_ERROR(impl->BringUp(connection_string));
+  return std::unique_ptr<PostgresCrashIndex>(new PostgresCrashIndex(std::move(impl)));
+}
+
+absl::Status PostgresCrashIndex::Ping() {
+  return impl_->Alone([](pqxx::transaction_base& transaction) {
+    transaction.exec1("SELECT 1");
+    return absl::OkStatus();
+  });
+}
+
+absl::StatusOr<BeginResult> PostgresCrashIndex::BeginSession(const DeviceId& device, const Manifest& manifest,
+                                                             const std::string& note, const SessionId& fresh,
+                                                             absl::Time now, absl::Time expires_at) {
+  BeginResult result;
+  RETURN_IF_ERROR(impl_->Alone([&](pqxx::transaction_base& transaction) {
+    return impl_->BeginOnce(transaction, device, manifest, note, fresh, now, expires_at, &result);
+  }));
+  return result;
+}
+
+absl::StatusOr<Session> PostgresCrashIndex::GetSession(const SessionId& id) {
+  absl::StatusOr<Session> session;
+  RETURN_IF_ERROR(impl_->Alone([&](pqxx::transaction_base& transaction) {
+    const pqxx::result rows = transaction.exec_prepared(sql::kGetSession, id.value());
+    if (rows.empty()) return NoSession(id);
+    session = SessionFromRow(rows[0]);
+    return session.status();
+  }));
+  return session;
+}
+
+absl::Status PostgresCrashIndex::AddPack(const SessionId& id, const StoredPack& pack) {
+  return impl_->Alone([&](pqxx::transaction_base& transaction) {
+    return CheckOpen(id, transaction.exec_prepared(sql::kAddPack, id.value(), pack.ref.key,
+                                                   ToBigint(pack.ref.offset), ToBigint(pack.ref.size),
+                                                   ToBytea(EncodePackIndex(id.value(), pack.entries))));
+  });
+}
+
+absl::StatusOr<std::vector<StoredPack>> PostgresCrashIndex::SessionPacks(const SessionId& id) {
+  absl::StatusOr<std::vector<StoredPack>> packs;
+  RETURN_IF_ERROR(impl_->Alone([&](pqxx::transaction_base& transaction) {
+    const pqxx::result rows = transaction.exec_prepared(sql::kSessionPacks, id.value());
+    if (rows.empty()) return NoSession(id);
+    packs = PacksFromRows(rows);
+    return packs.status();
+  }));
+  return packs;
+}
+
+absl::Status PostgresCrashIndex::DropPacks(const SessionId& id) {
+  return impl_->Alone([&](pqxx::transaction_base& transaction) {
+    return CheckOpen(id, transaction.exec_prepared(sql::kDropPacks, id.value()));
+  });
+}
+
+absl::StatusOr<CrashId> PostgresCrashIndex::FinishSession(const SessionId& id, const CrashId& fresh,
+                                                          uint64_t raw_bytes, uint64_t stored_bytes) {
+  absl::StatusOr<CrashId> crash = impl_->FinishOnce(id, fresh, raw_bytes, stored_bytes);
+  // A check violation: no partition takes the row. Retention in another process may have dropped the month.
+  if (!absl::IsFailedPrecondition(crash.status())) return crash;
+  impl_->ForgetMonths();
+  return impl_->FinishOnce(id, fresh, raw_bytes, stored_bytes);
+}
+
+absl::Status PostgresCrashIndex::AbandonSession(const SessionId& id) {
+  return impl_->Alone([&](pqxx::transaction_base& transaction) -> absl::Status {
+    const pqxx::result rows = transaction.exec_prepared(sql::kAbandonSession, id.value());
+    if (rows.empty() || rows[0][0].as<bool>()) return absl::OkStatus();
+    RETURN_IF_ERROR(CheckOpen(id, rows, 1));
+    return absl::AbortedError("the session was finished just now");
+  });
+}
+
+absl::StatusOr<StoredCrash> PostgresCrashIndex::GetCrash(const CrashId& id) {
+  absl::StatusOr<StoredCrash> crash;
+  RETURN_IF_ERROR(impl_->Alone([&](pqxx::transaction_base& transaction) {
+    const pqxx::result rows = transaction.exec_prepared(sql::kGetCrash, id.ToUuid());
+    if (rows.empty()) return NoCrash(id);
+    crash = CrashFromRow(rows[0]);
+    return crash.status();
+  }));
+  return crash;
+}
+
+absl::StatusOr<Manifest> PostgresCrashIndex::CrashManifest(const CrashId& id) {
+  absl::StatusOr<Manifest> manifest;
+  RETURN_IF_ERROR(impl_->Alone([&](pqxx::transaction_base& transaction) {
+    const pqxx::result rows = transaction.exec_prepared(sql::kCrashManifest, id.ToUuid());
+    if (rows.empty()) return NoCrash(id);
+    manifest = DecodeManifest(BytesOf(FromBytea(rows[0][0])));
+    return manifest.status();
+  }));
+  return manifest;
+}
+
+absl::StatusOr<std::vector<StoredPack>> PostgresCrashIndex::CrashPacks(const CrashId& id) {
+  absl::StatusOr<std::vector<StoredPack>> packs;
+  RETURN_IF_ERROR(impl_->Alone([&](pqxx::transaction_base& transaction) {
+    const pqxx::result rows = transaction.exec_prepared(sql::kCrashPacks, id.ToUuid());
+    if (rows.empty()) return NoCrash(id);
+    packs = PacksFromRows(rows);
+    return packs.status();
+  }));
+  return packs;
+}
+
+absl::StatusOr<std::vector<CrashId>> PostgresCrashIndex::FindByPrefix(const std::string& prefix, int limit) {
+  std::vector<CrashId> found;
+  if (!IsHex(prefix)) return found;
+  RETURN_IF_ERROR(impl_->Alone([&](pqxx::transaction_base& transaction) -> absl::Status {
+    found.clear();
+    for (const pqxx::row& row : transaction.exec_prepared(sql::kFindByPrefix, prefix, limit)) {
+      ASSIGN_OR_RETURN(const CrashId id, CrashId::FromUuid(row[0].as<std::string>()));
+      found.push_back(id);
+    }
+    return absl::OkStatus();
+  }));
+  std::sort(found.rbegin(), found.rend());
+  return found;
+}
+
+absl::StatusOr<CrashPage> PostgresCrashIndex::ListCrashes(const CrashFilter& filter, const CrashId& before,
+                                                          int limit) {
+  absl::StatusOr<CrashPage> page;
+  RETURN_IF_ERROR(impl_->Alone([&](pqxx::transaction_base& transaction) {
+    page = CrashPage();
+    const BuildRefs builds = FindBuilds(transaction, filter.build);
+    if (builds && builds->empty()) return absl::OkStatus();
+    const std::optional<int> bit = ChooseTaintBit(transaction, filter.taint_all);
+    const ListQuery query = MakeListQuery(filter, before, limit + 1, builds, bit);
+    page = PageFromRows(transaction.exec_params(query.sql, pqxx::prepare::make_dynamic_params(query.params)),
+                        limit);
+    return page.status();
+  }));
+  return page;
+}
+
+absl::StatusOr<std::vector<CrashIndex::AnalysisLease>> PostgresCrashIndex::ClaimAnalysis(
+    int limit, absl::Time now, absl::Time lease_until) {
+  std::vector<AnalysisLease> leases;
+  RETURN_IF_ERROR(impl_->Alone([&](pqxx::transaction_base& transaction) -> absl::Status {
+    leases.clear();
+    for (const pqxx::row& row :
+         transaction.exec_prepared(sql::kClaimAnalysis, limit, ToTimestamp(now), ToTimestamp(lease_until))) {
+      ASSIGN_OR_RETURN(const CrashId id, CrashId::FromUuid(row[0].as<std::string>()));
+      leases.push_back({id, row[1].as<int>()});
+    }
+    return absl::OkStatus();
+  }));
+  std::sort(leases.begin(), leases.end(),
+            [](const AnalysisLease& a, const AnalysisLease& b) { return a.crash < b.crash; });
+  return leases;
+}
+
+absl::Status PostgresCrashIndex::PutFacts(const CrashId& id, const CrashFacts& facts) {
+  return impl_->InTransaction(
+      [&](pqxx::transaction_base& transaction) { return PutFactsIn(transaction, id, facts); });
+}
+
+absl::StatusOr<IndexStats> PostgresCrashIndex::Stats(int max_builds) {
+  IndexStats stats;
+  RETURN_IF_ERROR(impl_->Alone([&](pqxx::transaction_base& transaction) {
+    stats = IndexStats();
+    stats.crashes_by_taint.resize(64);
+    stats.crashes_by_state.resize(kCrashStates);
+    for (const pqxx::row& row : transaction.exec_prepared(sql::kStats, std::max(0, max_builds)))
+      AddStat(row, &stats);
+    for (const BuildCount& build : stats.builds)
+      stats.other_builds -= std::min(stats.other_builds, build.crashes);
+    return absl::OkStatus();
+  }));
+  return stats;
+}
+
+}  // namespace corefleet
