@@ -1,0 +1,62 @@
+#include "core/analyze.h"
+
+#include <algorithm>
+
+#include "core/build/build_facts.h"
+#include "core/build/image_regions.h"
+#include "core/bytes/escape.h"
+#include "core/digest/digest.h"
+#include "core/oops/panic_line.h"
+#include "core/printk/read_log.h"
+#include "core/taint/taint_facts.h"
+
+namespace corefleet {
+namespace {
+
+void DigestRegions(const RegionSet& set, std::vector<RegionFacts>* regions) {
+  for (RegionFacts& region : *regions) {
+    if (!region.index || *region.index >= set.regions.size()) continue;
+    const std::shared_ptr<const ByteSource>& bytes = set.regions[*region.index].bytes;
+    if (bytes == nullptr) continue;
+    // A region whose storage does not answer has no digest; the rest of the crash is still read.
+    if (const absl::StatusOr<Sha256Digest> digest = Sha256Of(*bytes); digest.ok())
+      region.sha256 = HexOf(*digest);
+  }
+}
+
+CrashState StateOf(const CoreImage& image, const KernelLog& log, const std::vector<Defect>& defects) {
+  const bool placed = std::any_of(image.segments.begin(), image.segments.end(),
+                                  [](const Segment& segment) { return segment.available > 0; });
+  if (!placed) return log.records.empty() ? CrashState::kUnreadable : CrashState::kLogOnly;
+  const bool loss =
+      std::any_of(defects.begin(), defects.end(), [](const Defect& defect) { return IsLoss(defect.code); });
+  return loss ? CrashState::kPartial : CrashState::kComplete;
+}
+
+}  // namespace
+
+Analysis Analyze(const CoreImage& image, const RegionSet& set) {
+  Analysis analysis;
+  analysis.log = ReadLog(image);
+  const KernelLog& log = analysis.log;
+  CrashFacts& facts = analysis.facts;
+  facts.analyzer_version = kAnalyzerVersion;
+  facts.log = log.facts;
+  facts.series = image.series;
+  facts.regions = image.regions;
+  DigestRegions(set, &facts.regions);
+  facts.defects = image.defects;
+  facts.defects.insert(facts.defects.end(), log.defects.begin(), log.defects.end());
+
+  const ImageRegions regions(image);
+  ReadBuildFacts(image, regions, log, &facts);
+  ReadMachineFacts(image, regions, log, &facts);
+  ReadTaintFacts(regions, log, &facts);
+  if (const auto panic = FindPanicLine(log)) {
+    facts.panic_reason = Fact<std::string>{EscapeForTerminal(panic->reason), Provenance::kLogText};
+  }
+  facts.state = StateOf(image, log, facts.defects);
+  return analysis;
+}
+
+}  // namespace corefleet
