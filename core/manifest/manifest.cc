@@ -129,6 +129,8 @@ absl::StatusOr<Manifest> DecodeManifest(ByteView bytes) {
   if (!reader.ok()) return absl::DataLossError(absl::StrCat("manifest cut short ", reader.status().message()));
   if (reader.remaining() != 0) return absl::DataLossError("bytes behind a manifest");
   if (absl::Status status = Validate(manifest); !status.ok()) return absl::DataLossError(status.message());
+  // One crash must not have two stored forms: unknown flags, say.
+  if (BytesOf(Encode(manifest)) != bytes) return absl::DataLossError("a manifest in another form than ours");
   return manifest;
 }
 
