@@ -18,7 +18,8 @@ PROGRAMS = ["//server:corefleetd", "//cli:corefleet", "//collector:corefleet-col
 # What handles bytes and threads of its own. The rims and the command line run under AddressSanitizer by their tests of
 # the whole, and gRPC's own code is not ours to instrument.
 SANITIZED = {
-    "asan": ["//base/...", "//core/...", "//storage/...", "//server/...", "//collector/..."],
+    "asan": ["//base/...", "//core/...", "//storage/...", "//server/...", "//collector/...",
+             "//tests/fuzz/..."],
     "tsan": ["//base/...", "//storage/...", "//server/...", "//collector/..."],
 }
 E2E_TOGETHER = 2
