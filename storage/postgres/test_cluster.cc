@@ -1,0 +1,45 @@
+#include "storage/postgres/test_cluster.h"
+
+#include <cstdlib>
+#include <filesystem>
+#include <iostream>
+#include <pqxx/pqxx>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_replace.h"
+
+namespace corefleet {
+
+TestCluster* TestCluster::Get() {
+  static TestCluster cluster;
+  return &cluster;
+}
+
+TestCluster::TestCluster() {
+  const char* parent = std::getenv("TEST_TMPDIR");
+  dir_ = absl::StrCat(parent == nullptr ? "/tmp" : parent, "/cluster.XXXXXX");
+  if (mkdtemp(&dir_[0]) == nullptr) std::abort();
+  auto cluster = EmbeddedCluster::Start(dir_);
+  if (!cluster.ok()) {
+    std::cerr << cluster.status() << "\n";
+    std::abort();
+  }
+  cluster_ = *std::move(cluster);
+}
+
+TestCluster::~TestCluster() {
+  cluster_.reset();
+  std::error_code error;
+  std::filesystem::remove_all(dir_, error);
+}
+
+std::string TestCluster::FreshDatabase() {
+  const std::string name = absl::StrCat("test", ++databases_);
+  pqxx::connection connection(cluster_->connection_string());
+  pqxx::nontransaction(connection).exec(absl::StrCat("CREATE DATABASE ", name));
+  return absl::StrReplaceAll(cluster_->connection_string(),
+                             {{"dbname=postgres", absl::StrCat("dbname=", name)}});
+}
+
+}  // namespace corefleet
