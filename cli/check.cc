@@ -1,0 +1,102 @@
+#include <algorithm>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "base/status_macros.h"
+#include "cli/describe_crash.h"
+#include "cli/json.h"
+#include "cli/verb.h"
+#include "collector/source/region_folder.h"
+#include "core/analyze.h"
+#include "core/bytes/escape.h"
+#include "core/digest/digest.h"
+#include "core/manifest/manifest.h"
+#include "core/printk/kernel_log.h"
+#include "core/reassembly/reassemble.h"
+#include "proto/convert/facts_to_proto.h"
+
+namespace corefleet {
+namespace {
+
+// Lines of the log that are shown.
+constexpr size_t kLastLines = 5;
+
+absl::Status AddDigests(const RegionSet& set, CrashFacts* facts) {
+  for (RegionFacts& region : facts->regions) {
+    if (!region.index || *region.index >= set.regions.size()) continue;
+    ASSIGN_OR_RETURN(const Sha256Digest digest, Sha256Of(*set.regions[*region.index].bytes));
+    region.sha256 = HexOf(digest);
+  }
+  return absl::OkStatus();
+}
+
+std::string LastLines(KernelLog log) {
+  if (log.records.size() > kLastLines) log.records.erase(log.records.begin(), log.records.end() - kLastLines);
+  // The ones before were left out on purpose: that is no gap.
+  for (size_t i = 0; i < log.records.size(); ++i) log.records[i].seq = i;
+  return log.records.empty() ? "" : "\nThe last it said\n" + RenderText(log);
+}
+
+void Print(const FoundCrash& found, const v1::Crash& crash, KernelLog log, bool verbose,
+           const Surroundings& where) {
+  if (where.json) {
+    *where.out << JsonLine(crash);
+    return;
+  }
+  *where.out << EscapeForTerminal(found.path) << "\n"
+             << DescribeCrash(crash, {.sources = verbose, .all_regions = verbose})
+             << LastLines(std::move(log)) << "\n";
+}
+
+absl::Status Check(const RegionFolder& folder, bool verbose, const Surroundings& where) {
+  ASSIGN_OR_RETURN(const FoundCrash found, OpenRegionFolder(folder));
+  for (const std::string& skipped : found.skipped) *where.err << "corefleet: not taken: " << skipped << "\n";
+  const CoreImage image = Reassemble(found.regions);
+  Analysis analysis = Analyze(image, found.regions);
+  RETURN_IF_ERROR(AddDigests(found.regions, &analysis.facts));
+  v1::Crash crash;
+  FactsToProto(analysis.facts, &crash);
+  uint64_t raw_bytes = 0;
+  for (const Region& region : found.regions.regions) raw_bytes += region.bytes->size();
+  crash.set_raw_bytes(raw_bytes);
+  Print(found, crash, std::move(analysis.log), verbose, where);
+  return absl::OkStatus();
+}
+
+int Run(const Arguments& arguments, const Surroundings& where) {
+  int code = kDone;
+  for (const std::string& path : arguments.operands()) {
+    const absl::StatusOr<std::vector<RegionFolder>> folders = FindRegionFolders(path);
+    if (!folders.ok()) {
+      Fail(where, folders.status());
+      code = kNotFoundOrRefused;
+      continue;
+    }
+    for (const RegionFolder& folder : *folders) {
+      const absl::Status status = Check(folder, arguments.Has("verbose"), where);
+      if (status.ok()) continue;
+      Fail(where, status);
+      code = kNotFoundOrRefused;
+    }
+  }
+  return code;
+}
+
+}  // namespace
+
+Verb CheckVerb() {
+  return {.name = "check",
+          .operands = "PATH...",
+          .min_operands = 1,
+          .max_operands = 100000,
+          .summary = "without any server: what is this, what can be read from it, what is missing",
+          .details =
+              "Exit code 0 says that the folder could be read, not that nothing is missing.\n\n"
+              "  corefleet check ./memory\n"
+              "  corefleet check ./memory --json | jq '.state, .defects'",
+          .options = {{"verbose", 'v', "", "all regions, and where each fact was read"}},
+          .run = Run};
+}
+
+}  // namespace corefleet
