@@ -41,13 +41,6 @@ class GrpcIngestClient final : public IngestClient {
   Clock* clock_;
 };
 
-// A channel to `address` ("host:port"), in plaintext, that notices a dead peer within a minute and comes back
-// quickly.
-std::shared_ptr<grpc::Channel> MakeIngestChannel(const std::string& address);
-
-// Waits until the channel is connected. False when the first attempt failed or `timeout` passed.
-bool IsReachable(grpc::Channel* channel, Clock* clock, absl::Duration timeout);
-
 }  // namespace corefleet
 
 #endif  // COREFLEET_COLLECTOR_UPLOAD_GRPC_INGEST_CLIENT_H_

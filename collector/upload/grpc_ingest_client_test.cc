@@ -4,6 +4,7 @@
 #include <string>
 
 #include "absl/strings/str_cat.h"
+#include "collector/upload/channel.h"
 #include "collector/upload/fake_ingest_server.h"
 #include "collector/upload/uploader.h"
 #include "core/bytes/byte_view.h"
@@ -123,7 +124,7 @@ class GrpcIngestClientTest : public testing::Test {
   }
   ~GrpcIngestClientTest() override { server_->Shutdown(); }
 
-  std::shared_ptr<grpc::Channel> Channel() { return MakeIngestChannel(absl::StrCat("127.0.0.1:", port_)); }
+  std::shared_ptr<grpc::Channel> Channel() { return MakeChannel(absl::StrCat("127.0.0.1:", port_)); }
 
   UploadResult Upload(const RegionSet& set, GrpcIngestClient::Options options = {}) {
     GrpcIngestClient client(Channel(), options, Clock::Real());
@@ -192,7 +193,7 @@ TEST_F(GrpcIngestClientTest, GivesUpAStreamOnWhichNothingMoves) {
 
 TEST(IsReachable, IsQuickToSayNo) {
   // Port 1 on loopback: nobody listens, and the kernel says so at once.
-  const std::shared_ptr<grpc::Channel> channel = MakeIngestChannel("127.0.0.1:1");
+  const std::shared_ptr<grpc::Channel> channel = MakeChannel("127.0.0.1:1");
   EXPECT_FALSE(IsReachable(channel.get(), Clock::Real(), absl::Seconds(4)));
 }
 

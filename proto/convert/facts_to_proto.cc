@@ -7,6 +7,7 @@
 #include "absl/strings/numbers.h"
 #include "absl/strings/string_view.h"
 #include "core/bytes/escape.h"
+#include "core/taint/taint.h"
 
 namespace corefleet {
 namespace {
@@ -49,12 +50,26 @@ void CopyKernel(const CrashFacts& facts, FactCopier* copier, v1::Kernel* kernel)
                [&](uint64_t value) { kernel->set_kaslr_offset(value); });
 }
 
+// What the bits mean. Letters are the image's own where it has one for every bit: distributions have some of
+// their own.
+void AddTaintFlags(const TaintFacts& facts, v1::Taint* taint) {
+  const std::vector<TaintBit> bits = DescribeTaint(facts.mask->value);
+  for (size_t i = 0; i < bits.size(); ++i) {
+    v1::TaintFlag* flag = taint->add_flags();
+    flag->set_bit(bits[i].bit);
+    flag->set_letter(std::string(1, facts.letters.size() == bits.size() ? facts.letters[i] : bits[i].letter));
+    flag->set_name(bits[i].name);
+    flag->set_meaning(bits[i].meaning);
+  }
+}
+
 void CopyTaint(const TaintFacts& facts, FactCopier* copier, v1::Taint* taint) {
   copier->Copy("taint.mask", facts.mask, [&](uint64_t value) { taint->set_mask(value); });
   copier->Copy("taint.before_mask", facts.before_mask,
                [&](uint64_t value) { taint->set_before_mask(value); });
   taint->set_known(facts.mask.has_value());
   taint->set_letters(Utf8OrHex(facts.letters));
+  if (facts.mask) AddTaintFlags(facts, taint);
 }
 
 void CopyCpus(const CpuFacts& facts, FactCopier* copier, v1::Cpus* cpus) {

@@ -37,6 +37,18 @@ TEST(FactsToProto, UntaintedIsNotTheSameAsUnknown) {
   EXPECT_EQ(clean.taint().letters(), "");
 }
 
+TEST(FactsToProto, SaysWhatEachTaintBitMeansWithTheKernelsOwnLetters) {
+  CrashFacts facts;
+  facts.taint.mask = {(1 << 7) | (1 << 12), Provenance::kSymbol};
+  facts.taint.letters = "DX";  // A distribution that calls bit 12 X.
+  v1::Crash crash;
+  FactsToProto(facts, &crash);
+  ASSERT_EQ(crash.taint().flags_size(), 2);
+  EXPECT_EQ(crash.taint().flags(0).bit(), 7u);
+  EXPECT_EQ(crash.taint().flags(1).letter(), "X");
+  EXPECT_EQ(crash.taint().flags(1).name(), "OOT_MODULE");
+}
+
 TEST(FactsToProto, EveryStateHasItsTwin) {
   for (int i = 0; i <= 4; ++i) {
     const auto state = static_cast<CrashState>(i);
