@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <nlohmann/json.hpp>
+#include <set>
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_split.h"
@@ -57,6 +58,84 @@ TEST(ReadLogTest, ReadsTheLogOfEveryRealCrash) {
     if (TextIsMissing(image)) continue;
     EXPECT_EQ(RenderRaw(log), crash.file("dmesg.txt"));
     EXPECT_FALSE(Has(log, DefectCode::kLogTextLost));
+  }
+}
+
+// Leaves out the regions with these ids.
+CoreImage Without(const CorpusCase& crash, std::vector<std::string> files) {
+  return TrueImage(crash, [&](const std::string& file, std::string*) {
+    return std::find(files.begin(), files.end(), file) == files.end();
+  });
+}
+
+TEST(ReadLogTest, FindsTheRingWithoutThePointer) {
+  for (const char* name : {"a47-null-oops", "c612-biglog-numa", "d53-bug-work-8cpu"}) {
+    SCOPED_TRACE(name);
+    const CorpusCase crash = ReadCorpusCase(name);
+    EXPECT_EQ(RenderRaw(ReadLog(Without(crash, {"md_Kprb22.BIN"}))), crash.file("dmesg.txt"));
+    EXPECT_EQ(RenderRaw(ReadLog(Without(crash, {"md_Kvmcorein2.BIN"}))), crash.file("dmesg.txt"));
+    EXPECT_EQ(RenderRaw(ReadLog(Without(crash, {"md_Kprb22.BIN", "md_Kvmcorein2.BIN"}))),
+              crash.file("dmesg.txt"));
+  }
+}
+
+TEST(ReadLogTest, FindsTheRingWithoutItsStruct) {
+  for (const char* name : {"a47-null-oops", "c612-biglog-numa", "d53-bug-work-8cpu"}) {
+    SCOPED_TRACE(name);
+    const CorpusCase crash = ReadCorpusCase(name);
+    const KernelLog log = ReadLog(Without(crash, {"md_Kprintk_r20.BIN", "md_Kprintk_r21.BIN"}));
+    EXPECT_EQ(RenderRaw(log), crash.file("dmesg.txt"));
+    EXPECT_TRUE(Has(log, DefectCode::kLogDamaged));
+  }
+}
+
+TEST(ReadLogTest, WithoutDescriptorsNothingIsLost) {
+  const CorpusCase crash = ReadCorpusCase("a47-null-oops");
+  const KernelLog log = ReadLog(Without(crash, {"md_Kprb_desc23.BIN"}));
+  EXPECT_EQ(log.facts.method, "infos");
+  EXPECT_EQ(RenderRaw(log), crash.file("dmesg.txt"));
+}
+
+TEST(ReadLogTest, CarvesTheTextWhenThatIsAllThereIs) {
+  const CorpusCase crash = ReadCorpusCase("a47-null-oops");
+  const KernelLog log = ReadLog(
+      TrueImage(crash, [](const std::string& file, std::string*) { return file == "md_Kprb_data25.BIN"; }));
+  EXPECT_EQ(log.facts.method, "carved");
+  const std::vector<absl::string_view> lines =
+      absl::StrSplit(crash.file("records.jsonl"), '\n', absl::SkipEmpty());
+  // Every record, and nearly all of them letter by letter.
+  std::multiset<std::string> truth;
+  for (const absl::string_view line : lines) {
+    truth.insert(nlohmann::json::parse(std::string(line))["text"].get<std::string>());
+  }
+  EXPECT_EQ(log.records.size(), lines.size());
+  const size_t same = std::count_if(log.records.begin(), log.records.end(), [&](const LogRecord& record) {
+    return truth.count(Utf8OrHex(record.text)) > 0;
+  });
+  EXPECT_GE(same, lines.size() * 95 / 100);
+}
+
+TEST(ReadLogTest, SaysWhenThereIsNoLog) {
+  const KernelLog log =
+      ReadLog(TrueImage(ReadCorpusCase("a47-null-oops"), [](const std::string& file, std::string*) {
+        return !absl::StrContains(file, "Kpr");
+      }));
+  EXPECT_TRUE(log.records.empty());
+  EXPECT_TRUE(Has(log, DefectCode::kLogMissing));
+  EXPECT_EQ(RenderRaw(log), "");
+}
+
+TEST(ReadLogTest, ATruncatedRegionCostsOnlyItsOwnRecords) {
+  const CorpusCase crash = ReadCorpusCase("a47-null-oops");
+  for (const char* victim : {"md_Kprb_desc23.BIN", "md_Kprb_info24.BIN", "md_Kprb_data25.BIN"}) {
+    SCOPED_TRACE(victim);
+    const KernelLog log = ReadLog(TrueImage(crash, [&](const std::string& file, std::string* bytes) {
+      // All records are in the first tenth of the descriptors, and in the first third of the text.
+      if (file == victim) bytes->resize(bytes->size() / 20);
+      return true;
+    }));
+    EXPECT_GE(log.records.size(), 200u);
+    EXPECT_EQ(log.records.front().text.substr(0, 14), "Linux version ");
   }
 }
 

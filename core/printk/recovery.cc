@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "absl/container/flat_hash_set.h"
+#include "absl/strings/strip.h"
 #include "core/bytes/byte_reader.h"
 
 namespace corefleet {
@@ -34,19 +36,33 @@ void ForEachWord(const Ring& ring, Visit visit) {
   }
 }
 
-// Words that can be ids and whose neighbour is their successor or predecessor, ascending by offset.
-std::vector<Block> ChainedBlocks(const Ring& ring) {
-  std::vector<Block> likely;
+// Words that are ids, ascending by offset. The end of a text can look like one. But all ids of a ring are
+// near one another, and most have a successor: the neighbourhood with the most such pairs is theirs.
+std::vector<Block> LikelyBlocks(const Ring& ring) {
+  constexpr int kNeighbourhoodBits = 20;
+  std::vector<Block> words;
+  absl::flat_hash_set<uint64_t> present;
   ForEachWord(ring, [&](uint64_t offset, uint64_t word) {
-    if (word >= kLowestLikelyId && word < kHighestLikelyId) likely.push_back({offset, word});
+    if (word < kLowestLikelyId || word >= kHighestLikelyId) return;
+    words.push_back({offset, word});
+    present.insert(word);
   });
-  std::vector<Block> chained;
-  for (size_t i = 0; i < likely.size(); ++i) {
-    const bool follows = i > 0 && likely[i - 1].id + 1 == likely[i].id;
-    const bool leads = i + 1 < likely.size() && likely[i].id + 1 == likely[i + 1].id;
-    if (follows || leads) chained.push_back(likely[i]);
+  absl::flat_hash_map<uint64_t, uint64_t> pairs;
+  uint64_t best = 0;
+  for (const uint64_t id : present) {
+    if (!present.contains(id + 1)) continue;
+    const uint64_t here = id >> kNeighbourhoodBits;
+    // Ties go to the lower neighbourhood, so that the answer does not depend on the order of a hash table.
+    ++pairs[here];
+    if (pairs[here] > pairs[best] || (pairs[here] == pairs[best] && here < best)) best = here;
   }
-  return chained;
+  if (pairs.empty()) return {};
+  std::vector<Block> blocks;
+  for (const Block& block : words) {
+    const uint64_t here = block.id >> kNeighbourhoodBits;
+    if (here + 1 >= best && here <= best + 1) blocks.push_back(block);
+  }
+  return blocks;
 }
 
 LogRecord Carved(uint64_t seq, absl::string_view text) {
@@ -69,14 +85,14 @@ std::vector<LogRecord> TextOfBlocks(const Ring& ring, const std::vector<Block>& 
   std::stable_sort(texts.begin(), texts.end(), [](const auto& a, const auto& b) {
     return a.first != b.first ? a.first < b.first : a.second.size() > b.second.size();
   });
+  // Ids count up with seqs; from which seq on, only the number of descriptors tells.
+  const uint64_t first_ever = (uint64_t{1} << 32) - ring.count;
+  const bool known = ring.count != 0 && ring.layout.word == 8 && texts[0].first >= first_ever;
+  const uint64_t first_id = known ? first_ever : texts[0].first;
   std::vector<LogRecord> records;
   for (size_t i = 0; i < texts.size(); ++i) {
     if (i > 0 && texts[i].first == texts[i - 1].first) continue;
-    // Ids count up with seqs; from which seq on, only the number of descriptors could tell.
-    const uint64_t seq = ring.count != 0 && ring.layout.word == 8
-                             ? texts[i].first + ring.count - (uint64_t{1} << 32)
-                             : texts[i].first - texts[0].first;
-    records.push_back(Carved(seq, texts[i].second));
+    records.push_back(Carved(texts[i].first - first_id, texts[i].second));
   }
   return records;
 }
@@ -118,6 +134,8 @@ std::optional<uint64_t> BlockIndex::Find(uint64_t id, uint64_t text_len) const {
 absl::string_view GuessText(absl::string_view block) {
   absl::string_view text = block.substr(0, block.find('\0'));
   if (!text.empty() && text.back() == '\n') text.remove_suffix(1);
+  // The last piece of a continued line was a newline alone: its prefix is still there.
+  if (absl::ConsumeSuffix(&text, "\001c")) return text;
   const size_t twice = 2 * kLevelPrefixBytes;
   if (text.size() >= twice &&
       text.substr(text.size() - twice, kLevelPrefixBytes) == text.substr(text.size() - kLevelPrefixBytes)) {
@@ -127,7 +145,7 @@ absl::string_view GuessText(absl::string_view block) {
 }
 
 std::vector<LogRecord> CarveText(const Ring& ring) {
-  const std::vector<Block> blocks = ChainedBlocks(ring);
+  const std::vector<Block> blocks = LikelyBlocks(ring);
   return blocks.empty() ? PrintableRuns(ring) : TextOfBlocks(ring, blocks);
 }
 

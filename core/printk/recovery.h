@@ -34,7 +34,7 @@ class BlockIndex {
 // loses them: the price of guessing.
 absl::string_view GuessText(absl::string_view block);
 
-// Only the text ring is there: finds chains of blocks with consecutive ids, else printable runs of 8 bytes
+// Only the text ring is there: finds blocks by ids that are near one another, else printable runs of 8 bytes
 // and more. The records have a seq that keeps their order, and no other metadata.
 std::vector<LogRecord> CarveText(const Ring& ring);
 

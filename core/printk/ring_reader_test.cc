@@ -300,6 +300,7 @@ TEST(SparseBytesTest, AnArrayAtTheEndOfTheAddressSpaceDoesNotWrap) {
 TEST(GuessTextTest, UndoesWhatTheFormatterLeaves) {
   EXPECT_EQ(GuessText(absl::string_view("hellolo\n\0rest", 13)), "hello");
   EXPECT_EQ(GuessText("no terminator"), "no terminator");
+  EXPECT_EQ(GuessText(absl::string_view("joined\001c\n\0", 10)), "joined");
   EXPECT_EQ(GuessText(""), "");
   EXPECT_EQ(GuessText("\n"), "");
 }
