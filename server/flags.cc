@@ -1,0 +1,71 @@
+#include "server/flags.h"
+
+#include <string>
+#include <vector>
+
+#include "absl/flags/flag.h"
+#include "absl/flags/parse.h"
+#include "absl/flags/usage.h"
+#include "absl/flags/usage_config.h"
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "base/status_macros.h"
+
+ABSL_FLAG(std::string, data_dir, "", "Where crashes are kept. Made if it is not there. Needed.");
+ABSL_FLAG(std::string, database, "",
+          "PostgreSQL of your own for the index, as a libpq URI (postgresql://user@host/db). "
+          "Without it a private one runs in --data_dir.");
+ABSL_FLAG(std::string, ingest_address, "127.0.0.1:7443",
+          "host:port for devices (gRPC). Port 0: any free one.");
+ABSL_FLAG(std::string, archive_address, "127.0.0.1:7444", "host:port for engineers (gRPC).");
+ABSL_FLAG(std::string, http_address, "127.0.0.1:7480", "host:port for /metrics, /healthz and /readyz.");
+ABSL_FLAG(bool, insecure, false, "Allow plaintext on addresses that other machines can reach.");
+ABSL_FLAG(std::string, postgres_user, "postgres",
+          "Whom the private PostgreSQL runs as when corefleetd is root; PostgreSQL refuses root.");
+ABSL_FLAG(int, workers, 8, "Threads that verify chunks and wait for the disk and the database.");
+ABSL_FLAG(absl::Duration, session_ttl, absl::Hours(7 * 24), "How long a broken-off upload can resume.");
+ABSL_FLAG(std::string, log_level, "info", "debug, info, warning or error.");
+
+namespace corefleet {
+namespace {
+
+constexpr char kUsage[] =
+    "takes the crashes of a fleet's kernels, understands them, and gives them to engineers.\n\n"
+    "  corefleetd --data_dir=/var/lib/corefleet\n\n"
+    "is a whole system: it runs a private PostgreSQL in that directory (the package postgresql must be\n"
+    "installed). When it is ready it writes the addresses that it listens on to DATA_DIR/addresses.\n"
+    "SIGTERM and SIGINT stop it gently.\n";
+
+void ConfigureHelp() {
+  absl::SetProgramUsageMessage(kUsage);
+  absl::FlagsUsageConfig config;
+  // --help shows what is ours, and not the flags of the libraries.
+  const auto ours = [](absl::string_view file) { return absl::EndsWith(file, "server/flags.cc"); };
+  config.contains_help_flags = ours;
+  config.contains_helpshort_flags = ours;
+  config.version_string = [] { return std::string("corefleetd 0.1.0\n"); };
+  absl::SetFlagsUsageConfig(config);
+}
+
+}  // namespace
+
+absl::StatusOr<ServerOptions> OptionsFromCommandLine(int argc, char** argv) {
+  ConfigureHelp();
+  const std::vector<char*> rest = absl::ParseCommandLine(argc, argv);
+  if (rest.size() > 1)
+    return absl::InvalidArgumentError(absl::StrCat("what is \"", rest[1], "\"? See --help"));
+  ServerOptions options{.data_dir = absl::GetFlag(FLAGS_data_dir),
+                        .database = absl::GetFlag(FLAGS_database),
+                        .ingest_address = absl::GetFlag(FLAGS_ingest_address),
+                        .archive_address = absl::GetFlag(FLAGS_archive_address),
+                        .http_address = absl::GetFlag(FLAGS_http_address),
+                        .insecure = absl::GetFlag(FLAGS_insecure),
+                        .postgres_user = absl::GetFlag(FLAGS_postgres_user),
+                        .workers = absl::GetFlag(FLAGS_workers),
+                        .session_ttl = absl::GetFlag(FLAGS_session_ttl)};
+  ASSIGN_OR_RETURN(options.log_level, ParseLogLevel(absl::GetFlag(FLAGS_log_level)));
+  RETURN_IF_ERROR(Validate(options));
+  return options;
+}
+
+}  // namespace corefleet

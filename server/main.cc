@@ -1,0 +1,139 @@
+// corefleetd: wiring only. What it does is in the rooms below.
+
+#include <pthread.h>
+#include <signal.h>
+
+#include <cstdio>
+
+#include "absl/strings/str_cat.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/status_macros.h"
+#include "server/address_file.h"
+#include "server/analysis/analyzer.h"
+#include "server/archive/archive.h"
+#include "server/flags.h"
+#include "server/http/http_server.h"
+#include "server/ingest/ingestor.h"
+#include "server/metrics/index_gauges.h"
+#include "server/metrics/server_metrics.h"
+#include "server/readiness.h"
+#include "server/rpc/archive_service.h"
+#include "server/rpc/ingest_service.h"
+#include "server/rpc/rpc_server.h"
+#include "server/storage_setup.h"
+
+namespace corefleet {
+namespace {
+
+constexpr int kMaxCalls = 4096;
+constexpr int kArchiveThreads = 4;
+constexpr absl::Duration kDrain = absl::Seconds(5);
+
+// server/rpc and server/metrics do not know each other.
+class RpcCounter final : public RpcMetrics {
+ public:
+  explicit RpcCounter(ServerMetrics* metrics) : metrics_(metrics) {}
+  void RpcDone(absl::string_view method, absl::StatusCode code, absl::Duration took) override {
+    metrics_->RpcDone(method, code, took);
+  }
+
+ private:
+  ServerMetrics* const metrics_;
+};
+
+// Every thread that is started from here on leaves the signals to the one that waits for them.
+sigset_t BlockStopSignals() {
+  sigset_t signals;
+  sigemptyset(&signals);
+  sigaddset(&signals, SIGTERM);
+  sigaddset(&signals, SIGINT);
+  pthread_sigmask(SIG_BLOCK, &signals, nullptr);
+  signal(SIGPIPE, SIG_IGN);
+  return signals;
+}
+
+std::string FrontPage(const std::string& ingest, const std::string& archive) {
+  return absl::StrCat("corefleetd\n\ndevices   ", ingest, " (gRPC corefleet.v1.CrashIngest)\nengineers ",
+                      archive, " (gRPC corefleet.v1.CrashArchive)\nhttp      /metrics /healthz /readyz\n");
+}
+
+absl::Status Serve(const ServerOptions& options, const sigset_t& stop_signals) {
+  Clock* const clock = Clock::Real();
+  ASSIGN_OR_RETURN(const ServerStorage storage, OpenStorage(options, clock));
+  CrashIndex* const index = storage.index.get();
+  PackStore* const store = storage.store.get();
+
+  ServerMetrics metrics;
+  IndexGauges gauges(index, store, clock);
+  RpcCounter rpc_counter(&metrics);
+  CrashReader reader({.index = index, .store = store, .clock = clock, .metrics = &metrics}, {});
+  Analyzer analyzer(&reader, 1);
+  IngestLimits limits;
+  limits.session_ttl = options.session_ttl;
+  Ingestor ingestor({.index = index,
+                     .store = store,
+                     .clock = clock,
+                     .metrics = &metrics,
+                     .crash_received = [&analyzer] { analyzer.Wake(); }},
+                    limits);
+  Archive archive(index, store);
+
+  Rim ingest_rim(options.workers, kMaxCalls, clock, &rpc_counter);
+  IngestService ingest_service(&ingest_rim, &ingestor);
+  const RpcLimits device_limits{.max_idle = absl::Minutes(5), .max_age = absl::Minutes(30)};
+  ASSIGN_OR_RETURN(const auto ingest, RpcServer::Start(options.ingest_address, &ingest_service,
+                                                       v1::CrashIngest::service_full_name(), device_limits));
+  Rim archive_rim(kArchiveThreads, kMaxCalls, clock, &rpc_counter);
+  ArchiveService archive_service(&archive_rim, &archive);
+  ASSIGN_OR_RETURN(const auto engineers,
+                   RpcServer::Start(options.archive_address, &archive_service,
+                                    v1::CrashArchive::service_full_name(), RpcLimits()));
+  Readiness readiness(index, store, limits.min_free_bytes, [&](bool ready) {
+    ingest->SetServing(ready);
+    engineers->SetServing(ready);
+  });
+  ASSIGN_OR_RETURN(const HostPort http_address, ParseHostPort(options.http_address));
+  ASSIGN_OR_RETURN(const auto http,
+                   HttpServer::Start(http_address.host, http_address.port,
+                                     {.metrics = [&] { return metrics.Scrape(gauges.Read()); },
+                                      .ready = [&] { return readiness.status(); },
+                                      .front = FrontPage(ingest->address(), engineers->address())}));
+  const std::string http_at =
+      absl::StrCat(options.http_address.substr(0, options.http_address.rfind(':')), ":", http->port());
+  ASSIGN_OR_RETURN(auto addresses, AddressFile::Write(absl::StrCat(storage.data_dir->path(), "/addresses"),
+                                                      {{"ingest", ingest->address()},
+                                                       {"archive", engineers->address()},
+                                                       {"http", http_at}}));
+  Log(LogLevel::kInfo, "listening",
+      {{"ingest", ingest->address()}, {"archive", engineers->address()}, {"http", http_at}});
+
+  int signal_number = 0;
+  sigwait(&stop_signals, &signal_number);
+  Log(LogLevel::kInfo, "stopping", {{"signal", std::to_string(signal_number)}});
+  addresses.reset();
+  ingest->SetServing(false);
+  engineers->SetServing(false);
+  ingest->Stop(kDrain);
+  engineers->Stop(kDrain);
+  return absl::OkStatus();
+}
+
+}  // namespace
+}  // namespace corefleet
+
+int main(int argc, char** argv) {
+  const auto options = corefleet::OptionsFromCommandLine(argc, argv);
+  if (!options.ok()) {
+    std::fprintf(stderr, "corefleetd: %s\n", std::string(options.status().message()).c_str());
+    return 2;
+  }
+  corefleet::SetLogLevel(options->log_level);
+  const sigset_t stop_signals = corefleet::BlockStopSignals();
+  if (const absl::Status status = corefleet::Serve(*options, stop_signals); !status.ok()) {
+    corefleet::Log(corefleet::LogLevel::kError, "cannot serve", {{"why", status.ToString()}});
+    return 1;
+  }
+  corefleet::Log(corefleet::LogLevel::kInfo, "stopped");
+  return 0;
+}

@@ -1,0 +1,105 @@
+#include "server/metrics/metric_table.h"
+
+#include <cstdlib>
+#include <cstring>
+
+#include "absl/strings/str_cat.h"
+
+namespace corefleet {
+namespace {
+
+constexpr auto kCounter = MetricType::kCounter;
+constexpr auto kGauge = MetricType::kGauge;
+constexpr auto kHistogram = MetricType::kHistogram;
+
+constexpr MetricSpec kTable[] = {
+    // Uploads.
+    {"corefleet_sessions_begun_total", kCounter, "calls", "outcome: new, resuming, complete, refused, failed",
+     "BeginCrash calls. `complete`: the crash was there already. `refused`: it breaks a rule, or the store "
+     "is full. "
+     "`failed`: the database did not answer."},
+    {"corefleet_chunks_received_total", kCounter, "chunks", "", "Chunks that were verified."},
+    {"corefleet_chunk_bytes_received_total", kCounter, "bytes", "",
+     "Bytes of verified chunks, as they travelled."},
+    {"corefleet_chunk_rejects_total", kCounter, "chunks", "reason: bounds, encoding, crc, content, conflict",
+     "Chunks that were not taken. `crc`: damaged on the way. `content`: the frame or the digest is wrong. "
+     "`conflict`: "
+     "the session has this chunk with another digest."},
+    {"corefleet_packs_written_total", kCounter, "packs", "",
+     "Packs that became durable and were recorded. Each one is a sync, perhaps shared, and a transaction."},
+    {"corefleet_pack_bytes_written_total", kCounter, "bytes", "", "Bytes of these packs."},
+    {"corefleet_pack_write_seconds", kHistogram, "seconds", "",
+     "From a pack's last chunk to its acknowledgement: the store's sync and the index's transaction."},
+    {"corefleet_crashes_received_total", kCounter, "crashes", "", "Crashes that became durable, whole."},
+    // Analysis.
+    {"corefleet_analyses_total", kCounter, "attempts", "outcome: stored, retry, given_up",
+     "Attempts to read a crash. `retry`: the store or the database failed. `given_up`: stored as UNREADABLE "
+     "with the "
+     "reason; look at the log."},
+    {"corefleet_analysis_seconds", kHistogram, "seconds", "", "One attempt, from the claim to its end."},
+    {"corefleet_searchable_seconds", kHistogram, "seconds", "", "From a crash's last byte to its facts."},
+    // Calls.
+    {"corefleet_rpcs_total", kCounter, "calls",
+     "method: the services' methods; code: the status codes, in words", "gRPC calls that ended."},
+    {"corefleet_rpc_seconds", kHistogram, "seconds", "method: the services' methods",
+     "gRPC calls from their start to their end; a stream lasts as long as its client keeps it."},
+    // What is stored. Read from the index at most every two seconds.
+    {"corefleet_crashes", kGauge, "crashes", "state: RECEIVED, COMPLETE, PARTIAL, LOG_ONLY, UNREADABLE",
+     "Crashes in the archive."},
+    {"corefleet_build_crashes", kGauge, "crashes",
+     "build_id: the 20 busiest builds, and `other`; release: of that build, empty for `other`",
+     "Crashes by kernel build."},
+    {"corefleet_taint_crashes", kGauge, "crashes", "letter: the kernel's own, `bit20` for a bit without one",
+     "Crashes whose kernel had this taint flag at the end."},
+    {"corefleet_untainted_crashes", kGauge, "crashes", "", "Crashes whose kernel was not tainted."},
+    {"corefleet_analysis_backlog", kGauge, "crashes", "", "Crashes that wait for analysis."},
+    {"corefleet_open_sessions", kGauge, "sessions", "", "Uploads under way or broken off."},
+    {"corefleet_stored_bytes", kGauge, "bytes", "", "Bytes that the store uses."},
+    {"corefleet_free_bytes", kGauge, "bytes", "", "Bytes that the store can still take."},
+    {"corefleet_database_up", kGauge, "boolean", "", "1 when the database answered last, else 0."},
+    // The process.
+    {"corefleet_build_info", kGauge, "1", "version: of corefleetd; analyzer: of the analysis", "Always 1."},
+    {"process_resident_memory_bytes", kGauge, "bytes", "", "Memory of the process that is in RAM."},
+    {"process_open_fds", kGauge, "descriptors", "", "Open file descriptors."},
+    {"process_max_fds", kGauge, "descriptors", "", "The limit of open file descriptors."},
+};
+
+const char* TypeName(MetricType type) {
+  switch (type) {
+    case MetricType::kCounter:
+      return "counter";
+    case MetricType::kGauge:
+      return "gauge";
+    case MetricType::kHistogram:
+      return "histogram";
+  }
+  return "";
+}
+
+}  // namespace
+
+absl::Span<const MetricSpec> MetricTable() { return kTable; }
+
+const MetricSpec& MetricNamed(const char* name) {
+  for (const MetricSpec& spec : kTable) {
+    if (std::strcmp(spec.name, name) == 0) return spec;
+  }
+  std::abort();
+}
+
+std::string MetricsDocumentation() {
+  std::string text =
+      "# Metrics\n\n"
+      "What `corefleetd` says at `/metrics` of its HTTP address. Labels come from closed lists; a device is "
+      "never one.\n"
+      "This page is made from `server/metrics/metric_table.cc`: `bazel run //server/metrics:metrics_doc -- "
+      "--update`.\n";
+  for (const MetricSpec& spec : kTable) {
+    absl::StrAppend(&text, "\n## ", spec.name, "\n\n", TypeName(spec.type), ", ", spec.unit, "\n\n");
+    if (*spec.labels != '\0') absl::StrAppend(&text, "Labels: ", spec.labels, "\n\n");
+    absl::StrAppend(&text, spec.help, "\n");
+  }
+  return text;
+}
+
+}  // namespace corefleet

@@ -1,0 +1,197 @@
+#include "server/metrics/server_metrics.h"
+
+#include <prometheus/counter.h>
+#include <prometheus/gauge.h>
+#include <prometheus/histogram.h>
+#include <prometheus/registry.h>
+#include <prometheus/text_serializer.h>
+
+#include <algorithm>
+#include <map>
+#include <vector>
+
+#include "core/analyze.h"
+#include "core/taint/taint.h"
+#include "server/metrics/metric_table.h"
+#include "server/metrics/process_stats.h"
+
+namespace corefleet {
+namespace {
+
+using prometheus::Counter;
+using prometheus::Family;
+using prometheus::Gauge;
+using prometheus::Histogram;
+using prometheus::Registry;
+
+constexpr char kVersion[] = "0.1.0";
+
+// From a warm cache's sync to a disk that is about to fail.
+const Histogram::BucketBoundaries kSeconds = {0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1,
+                                              0.25,   0.5,   1,      2.5,   5,    10,    30,   60};
+
+constexpr const char* kMethods[] = {"BeginCrash",   "PutChunks",   "GetSession", "FinishCrash",
+                                    "AbandonCrash", "ListCrashes", "GetCrash",   "GetLog",
+                                    "ReadArtifact", "ReadRegion",  "ReadMemory", "other"};
+constexpr int kMethodCount = sizeof(kMethods) / sizeof(kMethods[0]);
+constexpr int kCodeCount = 17;
+
+int MethodIndex(absl::string_view method) {
+  for (int i = 0; i < kMethodCount; ++i) {
+    if (method == kMethods[i]) return i;
+  }
+  return kMethodCount - 1;
+}
+
+template <typename Builder>
+auto& Build(Builder builder, const char* name, Registry* registry) {
+  return builder.Name(name).Help(MetricNamed(name).help).Register(*registry);
+}
+Family<Counter>& Counters(const char* name, Registry* registry) {
+  return Build(prometheus::BuildCounter(), name, registry);
+}
+Family<Histogram>& Histograms(const char* name, Registry* registry) {
+  return Build(prometheus::BuildHistogram(), name, registry);
+}
+
+Counter* One(const char* name, Registry* registry) { return &Counters(name, registry).Add({}); }
+Histogram* OneHistogram(const char* name, Registry* registry) {
+  return &Histograms(name, registry).Add({}, kSeconds);
+}
+
+// One counter for each word of a closed list, there from the start: a rate needs the zero before the first
+// one.
+std::vector<Counter*> ByLabel(const char* name, const char* label, int count, absl::string_view (*word)(int),
+                              Registry* registry) {
+  Family<Counter>& family = Counters(name, registry);
+  std::vector<Counter*> counters;
+  for (int i = 0; i < count; ++i) counters.push_back(&family.Add({{label, std::string(word(i))}}));
+  return counters;
+}
+
+std::string LetterOf(uint32_t bit) {
+  const TaintBit taint = DescribeTaintBit(bit);
+  return taint.letter == '?' ? taint.name : std::string(1, taint.letter);
+}
+
+// Writes the gauges of one scrape into a registry of their own, so that a build that left the list is gone.
+class GaugeWriter {
+ public:
+  void Set(const char* name, double value, const prometheus::Labels& labels = {}) {
+    Build(prometheus::BuildGauge(), name, &registry_).Add(labels).Set(value);
+  }
+  std::vector<prometheus::MetricFamily> Collect() const { return registry_.Collect(); }
+
+ private:
+  Registry registry_;
+};
+
+void WriteIndex(const IndexStats& stats, GaugeWriter* out) {
+  for (size_t state = 0; state < stats.crashes_by_state.size(); ++state) {
+    out->Set("corefleet_crashes", stats.crashes_by_state[state],
+             {{"state", std::string(CrashStateName(static_cast<CrashState>(state)))}});
+  }
+  for (const BuildCount& build : stats.builds) {
+    out->Set("corefleet_build_crashes", build.crashes,
+             {{"build_id", build.build.value()}, {"release", build.release}});
+  }
+  out->Set("corefleet_build_crashes", stats.other_builds, {{"build_id", "other"}, {"release", ""}});
+  for (uint32_t bit = 0; bit < stats.crashes_by_taint.size(); ++bit) {
+    if (bit >= kKnownTaintBits && stats.crashes_by_taint[bit] == 0) continue;
+    out->Set("corefleet_taint_crashes", stats.crashes_by_taint[bit], {{"letter", LetterOf(bit)}});
+  }
+  out->Set("corefleet_untainted_crashes", stats.untainted);
+  out->Set("corefleet_analysis_backlog", stats.analysis_backlog);
+  out->Set("corefleet_open_sessions", stats.open_sessions);
+}
+
+void WriteProcess(GaugeWriter* out) {
+  const ProcessStats process = ReadProcessStats();
+  out->Set("corefleet_build_info", 1,
+           {{"version", kVersion}, {"analyzer", std::to_string(kAnalyzerVersion)}});
+  out->Set("process_resident_memory_bytes", process.resident_bytes);
+  out->Set("process_open_fds", process.open_fds);
+  out->Set("process_max_fds", process.max_fds);
+}
+
+}  // namespace
+
+struct ServerMetrics::Families {
+  Registry registry;
+  std::vector<Counter*> sessions_begun = ByLabel(
+      "corefleet_sessions_begun_total", "outcome", kBeginOutcomes,
+      [](int i) { return BeginOutcomeName(static_cast<BeginOutcome>(i)); }, &registry);
+  Counter* chunks_received = One("corefleet_chunks_received_total", &registry);
+  Counter* chunk_bytes_received = One("corefleet_chunk_bytes_received_total", &registry);
+  std::vector<Counter*> chunk_rejects = ByLabel(
+      "corefleet_chunk_rejects_total", "reason", kChunkRejects,
+      [](int i) { return ChunkRejectName(static_cast<ChunkReject>(i)); }, &registry);
+  Counter* packs_written = One("corefleet_packs_written_total", &registry);
+  Counter* pack_bytes_written = One("corefleet_pack_bytes_written_total", &registry);
+  Histogram* pack_write_seconds = OneHistogram("corefleet_pack_write_seconds", &registry);
+  Counter* crashes_received = One("corefleet_crashes_received_total", &registry);
+  std::vector<Counter*> analyses = ByLabel(
+      "corefleet_analyses_total", "outcome", kAnalysisOutcomes,
+      [](int i) { return AnalysisOutcomeName(static_cast<AnalysisOutcome>(i)); }, &registry);
+  Histogram* analysis_seconds = OneHistogram("corefleet_analysis_seconds", &registry);
+  Histogram* searchable_seconds = OneHistogram("corefleet_searchable_seconds", &registry);
+  Family<Counter>& rpcs = Counters("corefleet_rpcs_total", &registry);
+  Family<Histogram>& rpc_seconds = Histograms("corefleet_rpc_seconds", &registry);
+};
+
+ServerMetrics::ServerMetrics() : families_(std::make_unique<Families>()) {}
+
+ServerMetrics::~ServerMetrics() = default;
+
+void ServerMetrics::SessionBegun(BeginOutcome outcome) {
+  families_->sessions_begun[static_cast<int>(outcome)]->Increment();
+}
+
+void ServerMetrics::ChunkReceived(uint64_t bytes) {
+  families_->chunks_received->Increment();
+  families_->chunk_bytes_received->Increment(bytes);
+}
+
+void ServerMetrics::ChunkRejected(ChunkReject reason) {
+  families_->chunk_rejects[static_cast<int>(reason)]->Increment();
+}
+
+void ServerMetrics::PackWritten(uint64_t bytes, absl::Duration took) {
+  families_->packs_written->Increment();
+  families_->pack_bytes_written->Increment(bytes);
+  families_->pack_write_seconds->Observe(absl::ToDoubleSeconds(took));
+}
+
+void ServerMetrics::CrashReceived() { families_->crashes_received->Increment(); }
+
+void ServerMetrics::Analyzed(AnalysisOutcome outcome, absl::Duration took) {
+  families_->analyses[static_cast<int>(outcome)]->Increment();
+  families_->analysis_seconds->Observe(absl::ToDoubleSeconds(took));
+}
+
+void ServerMetrics::Searchable(absl::Duration after) {
+  families_->searchable_seconds->Observe(absl::ToDoubleSeconds(after));
+}
+
+void ServerMetrics::RpcDone(absl::string_view method, absl::StatusCode code, absl::Duration took) {
+  const char* name = kMethods[MethodIndex(method)];
+  const int number = std::clamp(static_cast<int>(code), 0, kCodeCount - 1);
+  const std::string word = absl::StatusCodeToString(static_cast<absl::StatusCode>(number));
+  // Add gives the one that is there, if there is one.
+  families_->rpcs.Add({{"method", name}, {"code", word}}).Increment();
+  families_->rpc_seconds.Add({{"method", name}}, kSeconds).Observe(absl::ToDoubleSeconds(took));
+}
+
+std::string ServerMetrics::Scrape(const StoredCounts& counts) const {
+  GaugeWriter gauges;
+  WriteIndex(counts.index, &gauges);
+  gauges.Set("corefleet_stored_bytes", counts.stored_bytes);
+  gauges.Set("corefleet_free_bytes", counts.free_bytes);
+  gauges.Set("corefleet_database_up", counts.database_up ? 1 : 0);
+  WriteProcess(&gauges);
+  std::vector<prometheus::MetricFamily> all = families_->registry.Collect();
+  for (prometheus::MetricFamily& family : gauges.Collect()) all.push_back(std::move(family));
+  return prometheus::TextSerializer().Serialize(all);
+}
+
+}  // namespace corefleet

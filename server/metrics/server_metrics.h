@@ -1,0 +1,46 @@
+#ifndef COREFLEET_SERVER_METRICS_SERVER_METRICS_H_
+#define COREFLEET_SERVER_METRICS_SERVER_METRICS_H_
+
+#include <memory>
+#include <string>
+
+#include "absl/status/status.h"
+#include "absl/strings/string_view.h"
+#include "absl/time/time.h"
+#include "server/analysis/analysis_metrics.h"
+#include "server/ingest/ingest_metrics.h"
+#include "server/metrics/index_gauges.h"
+
+namespace corefleet {
+
+// Counts what the rooms report, and writes it down for Prometheus. The names and their meaning are in
+// metric_table.cc. Thread-safe.
+class ServerMetrics final : public IngestMetrics, public AnalysisMetrics {
+ public:
+  ServerMetrics();
+  ~ServerMetrics() override;
+
+  void SessionBegun(BeginOutcome outcome) override;
+  void ChunkReceived(uint64_t bytes) override;
+  void ChunkRejected(ChunkReject reason) override;
+  void PackWritten(uint64_t bytes, absl::Duration took) override;
+  void CrashReceived() override;
+
+  void Analyzed(AnalysisOutcome outcome, absl::Duration took) override;
+  void Searchable(absl::Duration after) override;
+
+  // What server/rpc reports; main joins the two, for neither room knows the other. A method that is not one
+  // of the services' is counted as "other".
+  void RpcDone(absl::string_view method, absl::StatusCode code, absl::Duration took);
+
+  // Everything in Prometheus' text format, version 0.0.4.
+  std::string Scrape(const StoredCounts& counts) const;
+
+ private:
+  struct Families;
+  const std::unique_ptr<Families> families_;
+};
+
+}  // namespace corefleet
+
+#endif  // COREFLEET_SERVER_METRICS_SERVER_METRICS_H_

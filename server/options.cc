@@ -1,0 +1,84 @@
+#include "server/options.h"
+
+#include <arpa/inet.h>
+#include <netinet/in.h>
+
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/strip.h"
+#include "base/status_macros.h"
+
+namespace corefleet {
+namespace {
+
+constexpr int kMaxWorkers = 256;
+
+absl::Status ValidateAddress(absl::string_view flag, const std::string& address, bool insecure) {
+  const auto parsed = ParseHostPort(address);
+  if (!parsed.ok()) return absl::InvalidArgumentError(absl::StrCat(flag, ": ", parsed.status().message()));
+  if (insecure || IsLoopback(parsed->host)) return absl::OkStatus();
+  return absl::InvalidArgumentError(absl::StrCat(
+      flag, "=", address,
+      " can be reached from other machines, and this version has no TLS yet: whoever reaches it sends "
+      "and reads kernel memory in plain text. Give --insecure to allow that, or put a TLS proxy in "
+      "front and listen on 127.0.0.1."));
+}
+
+}  // namespace
+
+absl::StatusOr<HostPort> ParseHostPort(absl::string_view address) {
+  const size_t colon = address.rfind(':');
+  HostPort parsed;
+  if (colon == absl::string_view::npos || colon == 0 ||
+      !absl::SimpleAtoi(address.substr(colon + 1), &parsed.port) || parsed.port < 0 || parsed.port > 65535) {
+    return absl::InvalidArgumentError(absl::StrCat("\"", address, "\" is not host:port"));
+  }
+  absl::string_view host = address.substr(0, colon);
+  if (absl::ConsumePrefix(&host, "[") && !absl::ConsumeSuffix(&host, "]")) {
+    return absl::InvalidArgumentError(absl::StrCat("\"", address, "\" lacks a ]"));
+  }
+  parsed.host = std::string(host);
+  return parsed;
+}
+
+bool IsLoopback(absl::string_view host) {
+  if (host == "localhost") return true;
+  const std::string text(host);
+  in_addr v4;
+  if (inet_pton(AF_INET, text.c_str(), &v4) == 1) return ntohl(v4.s_addr) >> 24 == 127;
+  in6_addr v6;
+  return inet_pton(AF_INET6, text.c_str(), &v6) == 1 && IN6_IS_ADDR_LOOPBACK(&v6);
+}
+
+absl::StatusOr<LogLevel> ParseLogLevel(absl::string_view word) {
+  if (word == "debug") return LogLevel::kDebug;
+  if (word == "info") return LogLevel::kInfo;
+  if (word == "warning") return LogLevel::kWarning;
+  if (word == "error") return LogLevel::kError;
+  return absl::InvalidArgumentError(
+      absl::StrCat("--log_level=", word, " is none of debug, info, warning, error"));
+}
+
+absl::Status Validate(const ServerOptions& options) {
+  if (options.data_dir.empty()) {
+    return absl::InvalidArgumentError(
+        options.database.empty()
+            ? "where shall crashes be kept? Give --data_dir=DIR: the directory is made if it is not there, "
+              "and holds "
+              "everything, a private database too"
+            : "--database keeps the index elsewhere, and the crashes' bytes still need --data_dir=DIR");
+  }
+  RETURN_IF_ERROR(ValidateAddress("--ingest_address", options.ingest_address, options.insecure));
+  RETURN_IF_ERROR(ValidateAddress("--archive_address", options.archive_address, options.insecure));
+  RETURN_IF_ERROR(ValidateAddress("--http_address", options.http_address, options.insecure));
+  if (options.workers < 1 || options.workers > kMaxWorkers) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("--workers is ", options.workers, " and not 1 to ", kMaxWorkers));
+  }
+  if (options.session_ttl < absl::Minutes(1)) {
+    return absl::InvalidArgumentError("--session_ttl is shorter than a minute: no upload could resume");
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace corefleet

@@ -1,0 +1,53 @@
+#ifndef COREFLEET_SERVER_OPTIONS_H_
+#define COREFLEET_SERVER_OPTIONS_H_
+
+#include <string>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "absl/time/time.h"
+#include "base/log.h"
+
+namespace corefleet {
+
+// What the operator decides. Made from the command line once, checked once, then passed by reference.
+struct ServerOptions {
+  // Holds the segments and, without `database`, the private database.
+  std::string data_dir;
+  // libpq's connection string or URI of the operator's own PostgreSQL; empty: a private one in data_dir.
+  std::string database;
+  // "host:port"; port 0 takes a free one.
+  std::string ingest_address = "127.0.0.1:7443";
+  std::string archive_address = "127.0.0.1:7444";
+  std::string http_address = "127.0.0.1:7480";
+  // Plaintext on addresses that others can reach.
+  bool insecure = false;
+  // Whom the private database runs as when this process is root.
+  std::string postgres_user = "postgres";
+  // Threads that verify chunks and wait for disk and database.
+  int workers = 8;
+  absl::Duration session_ttl = absl::Hours(7 * 24);
+  LogLevel log_level = LogLevel::kInfo;
+};
+
+// INVALID_ARGUMENT, in words for the operator, for the first rule that is broken.
+absl::Status Validate(const ServerOptions& options);
+
+// An address "host:port" and its parts; "[::1]:80" has the host "::1".
+struct HostPort {
+  std::string host;
+  int port = 0;
+};
+//   INVALID_ARGUMENT  it is none
+absl::StatusOr<HostPort> ParseHostPort(absl::string_view address);
+
+// True for addresses that only this machine reaches: 127.0.0.0/8, ::1 and localhost.
+bool IsLoopback(absl::string_view host);
+
+// "debug", "info", "warning", "error". INVALID_ARGUMENT for any other word.
+absl::StatusOr<LogLevel> ParseLogLevel(absl::string_view word);
+
+}  // namespace corefleet
+
+#endif  // COREFLEET_SERVER_OPTIONS_H_
