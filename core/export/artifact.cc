@@ -2,6 +2,9 @@
 
 #include <iterator>
 
+#include "base/status_macros.h"
+#include "core/build/config.h"
+#include "core/build/image_regions.h"
 #include "core/export/core_file.h"
 #include "core/export/tar_file.h"
 #include "core/printk/read_log.h"
@@ -14,6 +17,13 @@ constexpr absl::string_view kNames[] = {"core", "zero", "concat", "raw", "vmcore
 absl::StatusOr<std::shared_ptr<const ByteSource>> MakeText(const std::string& text, absl::string_view what) {
   if (text.empty()) return absl::NotFoundError(what);
   return std::make_shared<MemorySource>(absl::string_view(text));
+}
+
+absl::StatusOr<std::shared_ptr<const ByteSource>> MakeConfig(const CoreImage& image) {
+  const std::optional<RegionBytes> region = ImageRegions(image).StartingWith("IKCFG_ST", kMaxPackedConfig);
+  if (!region) return absl::NotFoundError("this crash has no region with the kernel's configuration");
+  ASSIGN_OR_RETURN(const KernelConfig config, ConfigFromRegion(region->bytes));
+  return MakeText(config.text, "the kernel's configuration is empty");
 }
 
 }  // namespace
@@ -43,9 +53,9 @@ absl::StatusOr<std::shared_ptr<const ByteSource>> MakeArtifact(ArtifactKind kind
     case ArtifactKind::kLog:
       return MakeText(RenderRaw(ReadLog(image)), "no kernel log could be read from this crash");
     case ArtifactKind::kConfig:
-      break;
+      return MakeConfig(image);
   }
-  return absl::NotFoundError("this crash has no region with the kernel's configuration");
+  return absl::InvalidArgumentError("no such artifact");
 }
 
 }  // namespace corefleet

@@ -29,17 +29,17 @@ bool IsCalledHeader(const Piece& piece) { return piece.id == kElfHeaderId; }
 void AddSlot(const ProgramHeader& load, HeaderRegion* header, std::vector<Defect>* defects) {
   const uint64_t size = load.file_size;
   auto leaves = [size](uint64_t start) { return size != 0 && size - 1 > UINT64_MAX - start; };
-  if (leaves(load.paddr) || leaves(load.vaddr) || load.offset > UINT64_MAX - size) {
-    defects->push_back({DefectCode::kAddressOverflow, "",
-                        absl::StrCat("a program header at 0x", absl::Hex(load.paddr), " of 0x",
-                                     absl::Hex(size), " bytes leaves 64 bits and is ignored")});
-    return;
-  }
   Slot slot;
   slot.vaddr = load.vaddr;
   slot.paddr = load.paddr;
   slot.has_vaddr = slot.has_paddr = true;
   slot.size = size;
+  if (leaves(load.paddr) || leaves(load.vaddr)) {
+    defects->push_back({DefectCode::kAddressOverflow, "",
+                        absl::StrCat("a program header at 0x", absl::Hex(load.paddr), " of 0x",
+                                     absl::Hex(size), " bytes leaves 64 bits and is ignored")});
+    slot.usable = false;
+  }
   header->slots.push_back(slot);
 }
 

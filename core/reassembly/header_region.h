@@ -15,8 +15,7 @@ namespace corefleet {
 struct HeaderRegion {
   uint16_t machine = 0;
   uint32_t flags = 0;
-  std::vector<Slot>
-      slots;  // of its PT_LOADs, in their order; those that leave the address space are left out
+  std::vector<Slot> slots;    // of its PT_LOADs, in their order
   uint64_t notes_offset = 0;  // of the PT_NOTE, and its size; both 0 without one
   uint64_t notes_size = 0;
   // True when the table of program headers is not whole, so that there may be more regions than `slots`.

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <array>
-#include <limits>
 
 namespace corefleet {
 namespace {
@@ -28,6 +27,9 @@ constexpr int kSeriesIdSkipped = -5;
 constexpr int kReceivedIdSkipped = -12;
 constexpr int kDynamicIdSkipped = -1;
 constexpr int kNameOfSeries = 5;
+constexpr int kLate = 3;
+
+uint64_t RoundUp4(uint64_t size) { return size > UINT64_MAX - 3 ? size : (size + 3) & ~uint64_t{3}; }
 
 struct Evidence {
   std::array<std::vector<uint64_t>, kIdEnd> received;  // sizes, rounded up to 4
@@ -37,8 +39,7 @@ struct Evidence {
 Evidence Gather(MeminspectSeries series, const std::vector<Piece>& pieces, const Vmcoreinfo& vmcoreinfo) {
   Evidence evidence;
   for (const Piece& piece : pieces) {
-    if (piece.id && *piece.id < kIdEnd)
-      evidence.received[*piece.id].push_back((piece.size + 3) & ~uint64_t{3});
+    if (piece.id && *piece.id < kIdEnd) evidence.received[*piece.id].push_back(RoundUp4(piece.size));
   }
   for (uint32_t id = kIdStart; id < kIdEnd; ++id) {
     evidence.address[id] = SymbolAddressOfId(series, id, vmcoreinfo);
@@ -47,6 +48,7 @@ Evidence Gather(MeminspectSeries series, const std::vector<Piece>& pieces, const
 }
 
 int ScoreMatch(MeminspectSeries series, const Evidence& evidence, const Slot& slot, uint32_t id) {
+  if (!slot.usable) return 0;
   int score = 0;
   if (evidence.address[id] && slot.has_vaddr) {
     score += *evidence.address[id] == slot.vaddr ? kAddressAgrees : kAddressDiffers;
@@ -143,6 +145,60 @@ int ScoreNames(MeminspectSeries series, const std::vector<Piece>& pieces) {
   return score;
 }
 
+// The id of the one region that was received with a slot's size, if no other slot has that size. Sizes of up
+// to 8 bytes tell nothing.
+std::optional<uint32_t> IdBySize(const std::vector<Piece>& pieces, const std::vector<Slot>& slots,
+                                 const Slot& slot) {
+  if (slot.size <= 8 || !slot.usable) return std::nullopt;
+  const auto wanted =
+      std::count_if(slots.begin(), slots.end(), [&](const Slot& s) { return s.size == slot.size; });
+  const Piece* match = nullptr;
+  for (const Piece& piece : pieces) {
+    if (RoundUp4(piece.size) != slot.size) continue;
+    if (match != nullptr) return std::nullopt;
+    match = &piece;
+  }
+  return wanted == 1 && match != nullptr ? match->id : std::nullopt;
+}
+
+// What is registered late (a module's region, an id used again) is appended to the table whatever its id: the
+// ids of the slots from the end on that are told by size, and are lower than that of a region that fits a
+// slot before them.
+std::vector<uint32_t> LateIds(const std::vector<Piece>& pieces, const std::vector<Slot>& slots) {
+  constexpr size_t kMaxLate = 8;
+  std::vector<uint32_t> late;  // last slot first
+  for (size_t j = slots.size(); j-- > 0 && late.size() < kMaxLate;) {
+    const std::optional<uint32_t> id = IdBySize(pieces, slots, slots[j]);
+    if (!id) break;
+    const bool out_of_order = std::any_of(slots.begin(), slots.begin() + j, [&](const Slot& before) {
+      return before.size > 8 && std::any_of(pieces.begin(), pieces.end(), [&](const Piece& piece) {
+               return piece.id && *piece.id > *id && RoundUp4(piece.size) == before.size;
+             });
+    });
+    if (!out_of_order) break;
+    late.push_back(*id);
+  }
+  return late;
+}
+
+// The best alignment of a series over every length of the late tail.
+Alignment AlignWithTail(MeminspectSeries series, Evidence evidence, std::vector<Slot> slots,
+                        const std::vector<uint32_t>& late) {
+  const size_t n = slots.size();
+  Alignment best = Align(series, evidence, slots);
+  for (size_t tail = 1; tail <= late.size(); ++tail) {
+    slots.pop_back();
+    if (late[tail - 1] < kIdEnd) evidence.received[late[tail - 1]].clear();
+    Alignment alignment = Align(series, evidence, slots);
+    alignment.score += static_cast<int>(tail) * kLate;
+    if (alignment.score <= best.score) continue;
+    for (size_t k = tail; k-- > 0;) alignment.ids.push_back(late[k]);
+    best = std::move(alignment);
+  }
+  best.ids.resize(n);
+  return best;
+}
+
 }  // namespace
 
 std::optional<uint64_t> SymbolAddressOfId(MeminspectSeries series, uint32_t id,
@@ -155,11 +211,15 @@ std::optional<uint64_t> SymbolAddressOfId(MeminspectSeries series, uint32_t id,
 
 MeminspectSeries AlignIds(const std::vector<Piece>& pieces, const Vmcoreinfo& vmcoreinfo,
                           std::vector<Slot>* slots) {
+  const std::vector<uint32_t> late = LateIds(pieces, *slots);
+  auto align = [&](MeminspectSeries series) {
+    return AlignWithTail(series, Gather(series, pieces, vmcoreinfo), *slots, late);
+  };
   MeminspectSeries series = MeminspectSeries::kUnknown;
-  Alignment best = Align(series, Gather(series, pieces, vmcoreinfo), *slots);
+  Alignment best = align(series);
   bool tied = false;
   for (MeminspectSeries candidate : kKnownSeries) {
-    Alignment alignment = Align(candidate, Gather(candidate, pieces, vmcoreinfo), *slots);
+    Alignment alignment = align(candidate);
     alignment.score += ScoreNames(candidate, pieces);
     if (alignment.score == best.score) tied = true;
     if (alignment.score <= best.score) continue;

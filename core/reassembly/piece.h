@@ -39,9 +39,12 @@ struct Slot {
   uint64_t paddr = 0;
   bool has_vaddr = false;
   bool has_paddr = false;
-  uint64_t size = 0;           // bytes; 0 is a program header that lost its region
+  uint64_t size = 0;   // bytes; 0 is a program header that lost its region
+  bool usable = true;  // false: its addresses leave 64 bits. Stands only for its place in the sequence
   std::optional<uint32_t> id;  // which region it must be, if that could be told
   std::string row_name;        // what the address table calls it, when it comes from there
+
+  bool can_be_filled() const { return usable && size != 0; }
 };
 
 struct Inventory {

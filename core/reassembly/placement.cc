@@ -29,7 +29,9 @@ class Placer {
     result_.duplicate_of_slot.resize(pieces.size());
     claims_.resize(pieces.size());
     for (size_t p = 0; p < pieces.size(); ++p) {
-      if (!skip_[p]) claims_[p] = ClaimOf(p);
+      // The header region under another region's name leaves that one's slot to whoever has its bytes.
+      const bool says_no_memory = pieces[p].id == kElfHeaderId || pieces[p].id == kVmcoreinfoId;
+      if (!skip_[p] || !says_no_memory) claims_[p] = ClaimOf(p);
     }
   }
 
@@ -43,7 +45,7 @@ class Placer {
   }
 
  private:
-  bool IsOpen(size_t s) const { return slots_[s].size != 0 && !result_.piece_of_slot[s]; }
+  bool IsOpen(size_t s) const { return slots_[s].can_be_filled() && !result_.piece_of_slot[s]; }
   bool IsLeft(size_t p) const {
     return !skip_[p] && !result_.slot_of_piece[p] && !result_.duplicate_of_slot[p];
   }
@@ -70,7 +72,7 @@ class Placer {
     int best_rank = 0;
     for (size_t s = 0; s < slots_.size(); ++s) {
       const Slot& slot = slots_[s];
-      if (!slot.has_paddr || slot.paddr != *piece.paddr || slot.size == 0) continue;
+      if (!slot.has_paddr || slot.paddr != *piece.paddr || !slot.can_be_filled()) continue;
       const int rank = 1 + 4 * (RoundUp4(slot.size) == RoundUp4(size)) + 2 * (slot.id && slot.id == piece.id);
       if (rank > best_rank) {
         best = s;
@@ -89,7 +91,7 @@ class Placer {
     if (!piece.id) return std::nullopt;
     for (size_t s = 0; s < slots_.size(); ++s) {
       if (slots_[s].id != piece.id || slots_[s].size == 0) continue;
-      if (piece.paddr && slots_[s].has_paddr) {
+      if (piece.paddr && slots_[s].has_paddr && slots_[s].usable) {
         defects_.push_back({DefectCode::kAddressTableDamaged, piece.label,
                             absl::StrCat("the address table has it at 0x", absl::Hex(*piece.paddr),
                                          ", where no program header is; placed by its id instead")});
@@ -120,7 +122,7 @@ class Placer {
       if (!Fits(p, s) || Check(p, s) == Verdict::kNo) continue;
       if (IsOpen(s)) {
         Put(p, s);
-      } else if (claims_[*result_.piece_of_slot[s]] == s) {
+      } else if (slots_[s].usable && claims_[*result_.piece_of_slot[s]] == s) {
         result_.duplicate_of_slot[p] = s;
       }
     }
@@ -132,20 +134,21 @@ class Placer {
     std::vector<size_t> targets;
     const size_t own = claims_[p] && IsOpen(*claims_[p]) ? *claims_[p] : slots_.size();
     const bool perhaps_cut = own < slots_.size() && pieces_[p].size < slots_[own].size;
+    const bool belongs_nowhere = claims_[p] && !slots_[*claims_[p]].usable;
     for (size_t s = 0; s < slots_.size(); ++s) {
       if (!IsOpen(s) || s == own || pieces_[p].size != slots_[s].size || Check(p, s) == Verdict::kNo)
         continue;
       bool claimed = false, claimant_elsewhere = false, claimant_stays = false;
       for (size_t q = 0; q < pieces_.size(); ++q) {
-        if (skip_[q] || claims_[q] != s || q == p) continue;
+        if (claims_[q] != s || q == p) continue;
         claimed = true;
-        if (result_.slot_of_piece[q] || exchanged[q]) {
+        if (skip_[q] || result_.slot_of_piece[q] || exchanged[q]) {
           claimant_elsewhere = true;
         } else if (IsLeft(q)) {
           claimant_stays = true;
         }
       }
-      const bool free = !claimed && !perhaps_cut;
+      const bool free = !claimed && !perhaps_cut && !belongs_nowhere;
       if (free || (claimant_elsewhere && !claimant_stays)) targets.push_back(s);
     }
     return targets;

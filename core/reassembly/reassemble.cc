@@ -182,7 +182,9 @@ class Reassembler {
 
   void ListSegments() {
     ListNoMemory();
-    for (size_t s = 0; s < slots_.size(); ++s) AddSegment(s);
+    for (size_t s = 0; s < slots_.size(); ++s) {
+      if (slots_[s].usable) AddSegment(s);
+    }
   }
 
   void AddSegment(size_t s) {
