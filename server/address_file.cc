@@ -11,9 +11,17 @@
 #include "absl/strings/str_cat.h"
 
 namespace corefleet {
+namespace {
+
+std::string PathIn(const std::string& data_dir) { return absl::StrCat(data_dir, "/addresses"); }
+
+}  // namespace
+
+void AddressFile::RemoveStale(const std::string& data_dir) { unlink(PathIn(data_dir).c_str()); }
 
 absl::StatusOr<std::unique_ptr<AddressFile>> AddressFile::Write(
-    const std::string& path, std::initializer_list<std::pair<std::string, std::string>> addresses) {
+    const std::string& data_dir, std::initializer_list<std::pair<std::string, std::string>> addresses) {
+  const std::string path = PathIn(data_dir);
   std::string text;
   for (const auto& [key, address] : addresses) absl::StrAppend(&text, key, "=", address, "\n");
   const std::string fresh = absl::StrCat(path, ".new");

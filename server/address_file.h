@@ -14,9 +14,12 @@ namespace corefleet {
 // rename, and goes with this object.
 class AddressFile {
  public:
+  // Takes away what a server that was killed left behind, so that nobody reads its ports. Call it with the
+  // lock held.
+  static void RemoveStale(const std::string& data_dir);
   //   INTERNAL  it cannot be written
   static absl::StatusOr<std::unique_ptr<AddressFile>> Write(
-      const std::string& path, std::initializer_list<std::pair<std::string, std::string>> addresses);
+      const std::string& data_dir, std::initializer_list<std::pair<std::string, std::string>> addresses);
   ~AddressFile();
   AddressFile(const AddressFile&) = delete;
   AddressFile& operator=(const AddressFile&) = delete;

@@ -101,10 +101,10 @@ absl::Status Serve(const ServerOptions& options, const sigset_t& stop_signals) {
                                       .front = FrontPage(ingest->address(), engineers->address())}));
   const std::string http_at =
       absl::StrCat(options.http_address.substr(0, options.http_address.rfind(':')), ":", http->port());
-  ASSIGN_OR_RETURN(auto addresses, AddressFile::Write(absl::StrCat(storage.data_dir->path(), "/addresses"),
-                                                      {{"ingest", ingest->address()},
-                                                       {"archive", engineers->address()},
-                                                       {"http", http_at}}));
+  ASSIGN_OR_RETURN(auto addresses,
+                   AddressFile::Write(storage.data_dir->path(), {{"ingest", ingest->address()},
+                                                                 {"archive", engineers->address()},
+                                                                 {"http", http_at}}));
   Log(LogLevel::kInfo, "listening",
       {{"ingest", ingest->address()}, {"archive", engineers->address()}, {"http", http_at}});
 

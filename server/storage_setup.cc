@@ -4,6 +4,7 @@
 
 #include "base/log.h"
 #include "base/status_macros.h"
+#include "server/address_file.h"
 #include "storage/postgres/postgres_crash_index.h"
 #include "storage/segment/segment_pack_store.h"
 
@@ -31,6 +32,7 @@ absl::StatusOr<std::unique_ptr<CrashIndex>> OpenIndex(const std::string& connect
 absl::StatusOr<ServerStorage> OpenStorage(const ServerOptions& options, Clock* clock) {
   ServerStorage storage;
   ASSIGN_OR_RETURN(storage.data_dir, DataDirLock::Acquire(options.data_dir));
+  AddressFile::RemoveStale(storage.data_dir->path());
   std::string connection = options.database;
   if (connection.empty()) {
     EmbeddedClusterOptions cluster;
