@@ -18,6 +18,8 @@ std::string PlaceName(const Slot& slot) {
   return absl::StrCat(name, " at 0x", absl::Hex(slot.vaddr));
 }
 
+constexpr int kMaxRounds = 64;
+
 // One run of Place. Not reused.
 class Placer {
  public:
@@ -28,10 +30,13 @@ class Placer {
     result_.slot_of_piece.resize(pieces.size());
     result_.duplicate_of_slot.resize(pieces.size());
     claims_.resize(pieces.size());
+    claimants_.resize(slots.size());
+    verdicts_.resize(pieces.size() * slots.size());
     for (size_t p = 0; p < pieces.size(); ++p) {
       // The header region under another region's name leaves that one's slot to whoever has its bytes.
       const bool says_no_memory = pieces[p].id == kElfHeaderId || pieces[p].id == kVmcoreinfoId;
       if (!skip_[p] || !says_no_memory) claims_[p] = ClaimOf(p);
+      if (claims_[p]) claimants_[*claims_[p]].push_back(p);
     }
   }
 
@@ -50,7 +55,11 @@ class Placer {
     return !skip_[p] && !result_.slot_of_piece[p] && !result_.duplicate_of_slot[p];
   }
   bool Fits(size_t p, size_t s) const { return RoundUp4(pieces_[p].size) == RoundUp4(slots_[s].size); }
-  Verdict Check(size_t p, size_t s) const { return anchors_.Check(slots_[s], pieces_[p]); }
+  Verdict Check(size_t p, size_t s) const {
+    std::optional<Verdict>& verdict = verdicts_[p * slots_.size() + s];
+    if (!verdict) verdict = anchors_.Check(slots_[s], pieces_[p]);
+    return *verdict;
+  }
 
   void Put(size_t p, size_t s) {
     result_.piece_of_slot[s] = p;
@@ -139,8 +148,8 @@ class Placer {
       if (!IsOpen(s) || s == own || pieces_[p].size != slots_[s].size || Check(p, s) == Verdict::kNo)
         continue;
       bool claimed = false, claimant_elsewhere = false, claimant_stays = false;
-      for (size_t q = 0; q < pieces_.size(); ++q) {
-        if (claims_[q] != s || q == p) continue;
+      for (size_t q : claimants_[s]) {
+        if (q == p) continue;
         claimed = true;
         if (skip_[q] || result_.slot_of_piece[q] || exchanged[q]) {
           claimant_elsewhere = true;
@@ -159,7 +168,8 @@ class Placer {
     for (size_t p = 0; p < pieces_.size(); ++p) exchanged[p] = IsLeft(p);
     // A piece that fits nowhere else stays where it says it belongs, and that may take a target from another
     // one.
-    for (bool changed = true; changed;) {
+    bool changed = true;
+    for (int round = 0; changed && round < kMaxRounds; ++round) {
       changed = false;
       for (size_t p = 0; p < pieces_.size(); ++p) {
         if (!exchanged[p] || !ExchangeTargets(p, exchanged).empty()) continue;
@@ -167,6 +177,7 @@ class Placer {
         changed = true;
       }
     }
+    if (changed) return;  // hostile: no real mix-up needs so many rounds
     std::map<uint64_t, std::vector<size_t>> by_size;
     for (size_t p = 0; p < pieces_.size(); ++p) {
       if (exchanged[p]) by_size[pieces_[p].size].push_back(p);
@@ -252,6 +263,8 @@ class Placer {
   std::vector<Defect>& defects_;
   const std::vector<bool>& skip_;
   std::vector<std::optional<size_t>> claims_;
+  std::vector<std::vector<size_t>> claimants_;            // of each slot
+  mutable std::vector<std::optional<Verdict>> verdicts_;  // one a piece and slot, found when first asked for
   std::vector<size_t> ambiguous_;
   Placement result_;
 };

@@ -301,6 +301,28 @@ TEST(ReassembleTest, AllNamesPermuted) {
   }
 }
 
+// A thousand regions of one size, all called wrongly: work must stay bounded.
+TEST(ReassembleTest, AThousandLookalikes) {
+  RegionSetBuilder plan(MeminspectSeries::kV1);
+  while (plan.regions.back().id < kMaxRegionId) plan.Dynamic(64);
+  RegionSet set = plan.Build();
+  for (size_t i = 2; i < set.regions.size(); ++i) {
+    set.regions[i].id = 3 + i * 7 % 198;
+    set.regions[i].name = "Kunknown";
+  }
+  for (uint32_t i = 0; set.regions.size() < kMaxRegions; ++i) {
+    Region region;
+    region.name = "Kunknown";
+    region.id = 3 + i % 198;
+    region.bytes =
+        std::make_shared<MemorySource>(std::vector<uint8_t>(64 + i % 3 * 8, static_cast<uint8_t>(i)));
+    set.regions.push_back(region);
+  }
+  const CoreImage image = Reassemble(set);
+  EXPECT_EQ(image.regions.size(), kMaxRegions + std::count_if(image.segments.begin(), image.segments.end(),
+                                                              [](const Segment& s) { return !s.region; }));
+}
+
 TEST(ReassembleTest, NothingAndGarbage) {
   EXPECT_THAT(Codes(Reassemble(RegionSet())),
               testing::UnorderedElementsAre(DefectCode::kHeaderMissing, DefectCode::kVmcoreinfoMissing));
