@@ -1,5 +1,6 @@
 #include "cli/describe_crash.h"
 
+#include <cmath>
 #include <map>
 #include <utility>
 #include <vector>
@@ -103,8 +104,9 @@ std::string TaintBlock(const v1::Taint& taint) {
 
 std::string LogBlock(const v1::LogSummary& log) {
   if (log.method().empty()) return "\nLog: none could be read\n";
-  std::string out =
-      absl::StrFormat("\nLog: %d records, the last at %.6f s", log.records(), log.last_seconds());
+  // Microseconds are cut off, not rounded, as in the log itself.
+  const double last = std::floor(log.last_seconds() * 1e6) / 1e6;
+  std::string out = absl::StrFormat("\nLog: %d records, the last at %.6f s", log.records(), last);
   if (log.lost() > 0) absl::StrAppend(&out, "; ", log.lost(), " lost in between");
   if (log.text_lost() > 0) absl::StrAppend(&out, "; ", log.text_lost(), " without their text");
   return absl::StrCat(out, "\n");

@@ -3,9 +3,9 @@
 #include <string>
 
 #include "absl/strings/ascii.h"
-#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "base/status_macros.h"
+#include "cli/duration.h"
 
 namespace corefleet {
 namespace {
@@ -57,35 +57,6 @@ absl::StatusOr<v1::CrashFilter> ParseFilter(const Arguments& arguments, absl::Ti
     return absl::InvalidArgumentError("--taint and --untainted exclude each other");
   }
   return filter;
-}
-
-absl::StatusOr<absl::Duration> ParseDuration(absl::string_view text) {
-  const absl::Status wrong = absl::InvalidArgumentError(
-      absl::StrCat("'", text, "' is no time span; write it as 90s, 15m, 2h, 3d or 1w"));
-  if (text.empty()) return wrong;
-  absl::Duration unit = absl::Seconds(1);
-  absl::string_view digits = text.substr(0, text.size() - 1);
-  switch (text.back()) {
-    case 's':
-      break;
-    case 'm':
-      unit = absl::Minutes(1);
-      break;
-    case 'h':
-      unit = absl::Hours(1);
-      break;
-    case 'd':
-      unit = absl::Hours(24);
-      break;
-    case 'w':
-      unit = absl::Hours(7 * 24);
-      break;
-    default:
-      digits = text;
-  }
-  double number = 0;
-  if (!absl::SimpleAtod(digits, &number) || !(number >= 0 && number < 1e9)) return wrong;
-  return number * unit;
 }
 
 absl::StatusOr<absl::Time> ParseWhen(absl::string_view text, absl::Time now) {

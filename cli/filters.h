@@ -19,8 +19,6 @@ absl::StatusOr<v1::CrashFilter> ParseFilter(const Arguments& arguments, absl::Ti
 // "2h", "3d", "1w", "90s" or "15m" ago; or "2026-11-23", "2026-11-23T14:05:00" (UTC) or RFC 3339 with its
 // zone. INVALID_ARGUMENT otherwise.
 absl::StatusOr<absl::Time> ParseWhen(absl::string_view text, absl::Time now);
-// "90" (seconds), "90s", "15m", "2h", "3d", "1w". INVALID_ARGUMENT otherwise.
-absl::StatusOr<absl::Duration> ParseDuration(absl::string_view text);
 
 }  // namespace corefleet
 

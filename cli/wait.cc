@@ -6,6 +6,7 @@
 #include "base/status_macros.h"
 #include "cli/analysis_wait.h"
 #include "cli/crash_table.h"
+#include "cli/duration.h"
 #include "cli/filters.h"
 #include "cli/json.h"
 #include "cli/verb.h"

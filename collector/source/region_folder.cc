@@ -32,6 +32,7 @@ constexpr int kMaxTableProbes = 64;
 
 struct Entry {
   std::string name;
+  std::string version;  // changes when the file does
   bool is_file = false;
   bool is_folder = false;
 };
@@ -53,6 +54,8 @@ Entry EntryOf(int folder, const dirent& raw) {
   if (fstatat(folder, raw.d_name, &info, AT_SYMLINK_NOFOLLOW) == 0) {
     entry.is_file = S_ISREG(info.st_mode);
     entry.is_folder = S_ISDIR(info.st_mode);
+    entry.version =
+        absl::StrCat(info.st_ino, " ", info.st_size, " ", info.st_mtim.tv_sec, ".", info.st_mtim.tv_nsec);
   }
   return entry;
 }
@@ -203,6 +206,32 @@ absl::StatusOr<FoundCrash> OpenRegionFolder(const RegionFolder& where) {
     return absl::Status(status.code(), absl::StrCat(EscapeForTerminal(path), ": ", status.message()));
   }
   return crash;
+}
+
+absl::StatusOr<std::string> DescribeContents(const RegionFolder& where) {
+  ASSIGN_OR_RETURN(const OwnedFd folder, OpenFolder(where));
+  ASSIGN_OR_RETURN(const std::vector<Entry> entries, ListFolder(folder.get()));
+  std::string contents;
+  for (const Entry& entry : entries) {
+    if (entry.is_file) absl::StrAppend(&contents, entry.name, "/", entry.version, "\n");
+  }
+  return contents;
+}
+
+std::vector<std::string> FoldersBelow(const std::string& path) {
+  std::vector<std::string> below;
+  const absl::StatusOr<OwnedFd> folder = OpenFolder(AT_FDCWD, path, 0);
+  if (!folder.ok()) return below;
+  const absl::StatusOr<std::vector<Entry>> entries = ListFolder(folder->get());
+  if (!entries.ok()) return below;
+  for (const Entry& entry : *entries) {
+    if (!entry.is_folder) continue;
+    RegionFolder child{.root = path, .below = {entry.name}};
+    below.push_back(child.path());
+    child.below.push_back(std::string(kEdlFolder));
+    if (OpenFolder(child).ok()) below.push_back(child.path());
+  }
+  return below;
 }
 
 void AllowManyOpenFiles() {

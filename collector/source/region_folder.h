@@ -41,6 +41,14 @@ absl::StatusOr<std::vector<RegionFolder>> FindRegionFolders(const std::string& p
 //   PERMISSION_DENIED, RESOURCE_EXHAUSTED  as the system said
 absl::StatusOr<FoundCrash> OpenRegionFolder(const RegionFolder& folder);
 
+// Names, sizes, times and identities of the region files and possible tables in the folder, as text: two
+// equal ones mean that nothing changed in between. Codes: as OpenRegionFolder's.
+absl::StatusOr<std::string> DescribeContents(const RegionFolder& folder);
+
+// The paths of the folders in `path`, and of a `memory/` in those: where regions may appear. Links are not
+// followed.
+std::vector<std::string> FoldersBelow(const std::string& path);
+
 // True when a file of this name holds a region.
 bool IsRegionFileName(absl::string_view name);
 

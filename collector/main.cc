@@ -1,0 +1,139 @@
+#include <unistd.h>
+
+#include <cstdlib>
+#include <iostream>
+#include <string>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "base/log.h"
+#include "base/status_macros.h"
+#include "cli/arguments.h"
+#include "cli/duration.h"
+#include "cli/exit_code.h"
+#include "collector/collection.h"
+#include "collector/source/region_folder.h"
+#include "collector/upload/channel.h"
+#include "collector/upload/grpc_ingest_client.h"
+
+namespace corefleet {
+namespace {
+
+const std::vector<Option>& Options() {
+  static const auto* const options = new std::vector<Option>{
+      {"ingest", 0, "HOST:PORT", "the server's devices' port (COREFLEET_INGEST; default 127.0.0.1:7443)"},
+      {"device", 'd', "NAME", "whose crashes these are (default: this host's name)"},
+      {"note", 0, "TEXT", "kept with every crash"},
+      {"once", 0, "", "send what is there, and end (default)"},
+      {"watch", 0, "", "stay, and send what comes"},
+      {"settle", 0, "SPAN", "with --watch: a set is quiet when nothing changed for so long (default 5s)"},
+      {"patience", 0, "SPAN",
+       "with --watch: an incomplete set is sent after so long without a change (default 60s)"},
+      {"state_dir", 0, "FOLDER", "remember here what was sent, so that a restart need not ask"},
+      {"help", 'h', "", "this"}};
+  return *options;
+}
+
+constexpr char kHelp[] = R"(corefleet-collector: brings what crashed kernels left to a corefleet server.
+
+usage: corefleet-collector [OPTIONS] PATH...
+
+PATH is a folder of region files (md_KELF1.BIN, md_Kprb22.BIN, ... as edl or qdl leaves them, with or without a
+saved minidump_toc.bin), or a folder of such folders: each is one crash. Nothing is ever changed or deleted in it.
+
+)";
+
+constexpr char kExamples[] = R"(
+  corefleet-collector --ingest lab.example:7443 ./memory
+  corefleet-collector --watch --state_dir /var/lib/corefleet-collector /srv/downloads
+
+Logs key=value lines to the standard error. Exit codes: 0 done, 1 some crash was refused or unreadable, 2 usage,
+3 server unreachable. Interrupt it at any time: what the server acknowledged never travels again.
+)";
+
+struct Settings {
+  std::string ingest;
+  Uploader::Options upload;
+  WatchedFolders::Options watch;
+  bool stay = false;
+  std::string state_dir;
+  std::vector<std::string> paths;
+};
+
+std::string HostName() {
+  char name[256] = {};
+  if (gethostname(name, sizeof(name) - 1) != 0 || name[0] == '\0') return "unnamed";
+  return name;
+}
+
+std::string DefaultIngest() {
+  const char* value = std::getenv("COREFLEET_INGEST");
+  return value != nullptr && *value != '\0' ? value : "127.0.0.1:7443";
+}
+
+absl::StatusOr<Settings> SettingsFrom(const Arguments& arguments) {
+  if (arguments.operands().empty()) return absl::InvalidArgumentError("name at least one folder");
+  if (arguments.Has("once") && arguments.Has("watch")) {
+    return absl::InvalidArgumentError("--once and --watch exclude each other");
+  }
+  Settings settings{.ingest = arguments.Get("ingest", DefaultIngest())};
+  ASSIGN_OR_RETURN(settings.upload.device, ParseDeviceId(arguments.Get("device", HostName())));
+  settings.upload.note = arguments.Get("note");
+  settings.stay = arguments.Has("watch");
+  settings.upload.retry = settings.stay ? RetryPolicy::Endless() : RetryPolicy::Interactive();
+  ASSIGN_OR_RETURN(settings.watch.settle, ParseDuration(arguments.Get("settle", "5s")));
+  ASSIGN_OR_RETURN(settings.watch.patience, ParseDuration(arguments.Get("patience", "60s")));
+  settings.state_dir = arguments.Get("state_dir");
+  settings.paths = arguments.operands();
+  return settings;
+}
+
+int SendOnce(const Settings& settings, grpc::Channel* channel, UploadSink* sink) {
+  if (!IsReachable(channel, Clock::Real(), absl::Seconds(4))) {
+    Log(LogLevel::kError, "nobody answers",
+        {{"ingest", settings.ingest}, {"hint", "--ingest or COREFLEET_INGEST"}});
+    return kUnreachable;
+  }
+  const absl::Status status = RegionFolderSource(settings.paths).Drain(*sink);
+  if (!status.ok())
+    Log(LogLevel::kError, "not everything was sent", {{"reason", std::string(status.message())}});
+  if (sink->unreachable()) return kUnreachable;
+  return status.ok() && sink->refused() == 0 ? kDone : kNotFoundOrRefused;
+}
+
+int Run(const Settings& settings) {
+  absl::StatusOr<SentCrashes> sent =
+      SentCrashes::Open(settings.state_dir, {.ingest = settings.ingest, .device = settings.upload.device});
+  if (!sent.ok()) {
+    Log(LogLevel::kError, "cannot use the state folder", {{"reason", std::string(sent.status().message())}});
+    return kUsage;
+  }
+  const std::shared_ptr<grpc::Channel> channel = MakeChannel(settings.ingest);
+  GrpcIngestClient client(channel, {}, Clock::Real());
+  UploadSink sink(settings.upload, &client, Clock::Real(), &*sent);
+  if (!settings.stay) return SendOnce(settings, channel.get(), &sink);
+  Log(LogLevel::kInfo, "watching", {{"ingest", settings.ingest}, {"device", settings.upload.device.value()}});
+  WatchedFolders folders(settings.paths, settings.watch, Clock::Real());
+  WatchForEver(&folders, &sink, Clock::Real());
+}
+
+int Main(const std::vector<std::string>& words) {
+  const absl::StatusOr<Arguments> arguments = ParseArguments(words, Options());
+  if (arguments.ok() && arguments->Has("help")) {
+    std::cout << kHelp << DescribeOptions(Options()) << kExamples;
+    return kDone;
+  }
+  const absl::StatusOr<Settings> settings = arguments.ok() ? SettingsFrom(*arguments) : arguments.status();
+  if (!settings.ok()) {
+    std::cerr << "corefleet-collector: " << settings.status().message()
+              << "\n'corefleet-collector --help' says how.\n";
+    return kUsage;
+  }
+  AllowManyOpenFiles();
+  return Run(*settings);
+}
+
+}  // namespace
+}  // namespace corefleet
+
+int main(int argc, char** argv) { return corefleet::Main(std::vector<std::string>(argv + 1, argv + argc)); }
