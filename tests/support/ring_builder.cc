@@ -40,6 +40,8 @@ RingBuilder::RingBuilder(uint32_t count_bits, uint32_t size_bits)
     : descs((uint64_t{1} << count_bits) * kDescBytes),
       infos((uint64_t{1} << count_bits) * kInfoBytes),
       data(uint64_t{1} << size_bits),
+      count_bits_(count_bits),
+      size_bits_(size_bits),
       count_(uint64_t{1} << count_bits) {
   // The kernel computes the first id in 32 bits, and lets the first text position be just before a wrap.
   head_id_ = tail_id_ = static_cast<uint32_t>(-(count_ + 1));
@@ -133,14 +135,13 @@ uint64_t RingBuilder::AddLost(uint64_t ts_nsec) {
 }
 
 std::vector<uint8_t> RingBuilder::Header() const {
-  const auto bits = [](uint64_t value) { return static_cast<uint64_t>(__builtin_ctzll(value)); };
   std::vector<uint8_t> header(kRingBytes);
-  Put(bits(count_), header.data());
+  Put(count_bits_, header.data());
   Put(descs_vaddr, header.data() + 8);
   Put(infos_vaddr, header.data() + 16);
   Put(head_id_, header.data() + 24);
   Put(tail_id_, header.data() + 32);
-  Put(bits(data.size()), header.data() + 48);
+  Put(size_bits_, header.data() + 48);
   Put(data_vaddr, header.data() + 56);
   Put(head_position_, header.data() + 64);
   Put(fail, header.data() + 80);

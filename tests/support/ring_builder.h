@@ -93,6 +93,8 @@ class RingBuilder {
   void WritePosition(uint64_t id, uint64_t begin, uint64_t next);
   void PushOutUntil(uint64_t lowest_position);
 
+  uint32_t count_bits_;
+  uint32_t size_bits_;
   uint64_t count_;
   uint64_t head_id_;
   uint64_t tail_id_;
