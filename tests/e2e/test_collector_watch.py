@@ -32,7 +32,7 @@ class Watching(unittest.TestCase):
 
     def start_collector(self, quiet="1s", patience="60s"):
         with open(self.log, "ab") as log:
-            self.process = subprocess.Popen(self.command("--watch", f"--quiet={quiet}", f"--patience={patience}"),
+            self.process = subprocess.Popen(self.command("--watch", f"--settle={quiet}", f"--patience={patience}"),
                                             stdin=subprocess.DEVNULL, stdout=log, stderr=log)
 
     def stop_collector(self):
