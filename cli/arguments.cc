@@ -146,8 +146,8 @@ std::string DescribeOptions(const std::vector<Option>& options) {
 
 std::optional<std::string> Nearest(absl::string_view typed, const std::vector<std::string>& words) {
   std::optional<std::string> nearest;
-  // A third of the letters wrong, and one at least, still is the same word.
-  size_t best = std::max<size_t>(1, typed.size() / 3) + 1;
+  // A third of the letters wrong still is the same word; two neighbours that changed places count as two.
+  size_t best = std::max<size_t>(typed.size() < 4 ? 1 : 2, typed.size() / 3) + 1;
   for (const std::string& word : words) {
     const bool is_begun = typed.size() >= 2 && absl::StartsWith(word, typed);
     const size_t distance = is_begun ? 0 : EditDistance(typed, word);
