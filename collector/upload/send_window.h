@@ -13,7 +13,7 @@ namespace corefleet {
 // What was sent and is not yet acknowledged on one stream, how much more may be sent, and how much to put
 // into one message.
 //
-// On a link that never broke, messages are up to 1 MiB and the server is asked to make them durable each half
+// On a link that never broke, messages are up to 256 KiB and the server is asked to make them durable each half
 // window, so that it writes while we send. On one that broke ("careful"), a message is one chunk to begin
 // with, each is to be made durable at once, and messages grow with what this stream has brought over: what a
 // further break can cost stays a small part of what was gained.
