@@ -2,6 +2,7 @@
 
 #include <cstdlib>
 #include <iostream>
+#include <string>
 #include <utility>
 
 #include "storage/memory/memory_crash_index.h"
@@ -21,16 +22,26 @@ class MemoryUnderTest final : public IndexUnderTest {
   MemoryCrashIndex index_;
 };
 
+std::unique_ptr<PostgresCrashIndex> OpenOrDie(const std::string& database) {
+  auto index = PostgresCrashIndex::Open(database);
+  if (!index.ok()) {
+    std::cerr << index.status() << "\n";
+    std::abort();
+  }
+  return *std::move(index);
+}
+
+// Making a database takes longer than a test, so one is made, and emptied for each.
+std::string EmptyDatabase() {
+  static const auto* const database = new std::string(TestCluster::Get()->FreshDatabase());
+  static const bool made = OpenOrDie(*database) != nullptr;
+  if (made) TestCluster::Empty(*database);
+  return *database;
+}
+
 class PostgresUnderTest final : public IndexUnderTest {
  public:
-  PostgresUnderTest() {
-    auto index = PostgresCrashIndex::Open(TestCluster::Get()->FreshDatabase());
-    if (!index.ok()) {
-      std::cerr << index.status() << "\n";
-      std::abort();
-    }
-    index_ = *std::move(index);
-  }
+  PostgresUnderTest() : index_(OpenOrDie(EmptyDatabase())) {}
   CrashIndex* index() override { return index_.get(); }
   void GoDown() override { TestCluster::Get()->cluster()->Stop().IgnoreError(); }
   void ComeBack() override {

@@ -20,7 +20,7 @@ class IndexUnderTest {
 
 using IndexFactory = std::function<std::unique_ptr<IndexUnderTest>()>;
 
-// Memory, then PostgreSQL (one cluster for the whole test program; each index is a database of its own).
+// Memory, then PostgreSQL (one cluster for the whole test program; its one database is emptied for each).
 std::vector<IndexFactory> IndexFactories();
 
 }  // namespace corefleet

@@ -47,6 +47,16 @@ std::string WithTimeLimits(const std::string& connection_string) {
   return out;
 }
 
+std::string SessionSettings(absl::Duration timeout) {
+  return absl::StrCat(
+      "SET statement_timeout = ", absl::ToInt64Milliseconds(timeout),
+      "; SET lock_timeout = ", absl::ToInt64Milliseconds(timeout / 2),
+      "; SET idle_in_transaction_session_timeout = 30000; SET client_min_messages = warning"
+      "; SET default_transaction_isolation = 'read committed'; SET timezone = 'UTC'; SET jit = off"
+      "; SET enable_seqscan = off; SET enable_bitmapscan = off; SET enable_sort = off; SET random_page_cost "
+      "= 1.1");
+}
+
 ConnectionPool::ConnectionPool(const std::string& connection_string, int max_connections,
                                absl::Duration timeout)
     : connection_string_(WithTimeLimits(connection_string)),
@@ -128,11 +138,7 @@ absl::StatusOr<std::unique_ptr<ConnectionPool::Connection>> ConnectionPool::Conn
   const absl::Status status = CatchPqxx([&] {
     connection = std::make_unique<Connection>(connection_string_);
     pqxx::nontransaction setup(connection->connection);
-    setup.exec(
-        absl::StrCat("SET statement_timeout = ", absl::ToInt64Milliseconds(timeout_),
-                     "; SET lock_timeout = ", absl::ToInt64Milliseconds(timeout_ / 2),
-                     "; SET idle_in_transaction_session_timeout = 30000; SET client_min_messages = warning"
-                     "; SET default_transaction_isolation = 'read committed'; SET timezone = 'UTC'"));
+    setup.exec(SessionSettings(timeout_));
     for (const Statement& statement : Statements())
       connection->connection.prepare(statement.name, statement.sql);
     return absl::OkStatus();

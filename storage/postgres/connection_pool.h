@@ -20,6 +20,11 @@ namespace corefleet {
 // What `connection_string` (either of libpq's forms) says, and time limits where it says nothing.
 std::string WithTimeLimits(const std::string& connection_string);
 
+// SQL that every connection starts with: time limits, and a planner that walks indexes in order. All our
+// queries have an index in the order they want; for a small table the planner would rather gather all matches
+// and sort them.
+std::string SessionSettings(absl::Duration timeout);
+
 // A few connections to one database, opened when they are needed. Thread-safe.
 class ConnectionPool {
  public:

@@ -33,7 +33,10 @@ void AddTaint(const CrashFilter& filter, std::optional<int> taint_bit, Where* wh
   if (filter.untainted) where->Add("f.taint_mask = 0");
   if (filter.taint_all == 0) return;
   // Written exactly as in the index.
-  if (taint_bit) where->Add(absl::StrCat("(f.taint_mask & ", uint64_t{1} << *taint_bit, "::bigint) <> 0"));
+  if (taint_bit) {
+    const std::string bit = absl::StrCat(uint64_t{1} << *taint_bit, "::bigint");
+    where->Add(absl::StrCat("(f.taint_mask & ", bit, ") = ", bit));
+  }
   if (taint_bit && filter.taint_all == uint64_t{1} << *taint_bit) return;
   // The column is signed; its bits are not.
   const std::string mask = where->Param(absl::StrCat(static_cast<int64_t>(filter.taint_all)), "bigint");

@@ -19,6 +19,8 @@ class TestCluster {
   EmbeddedCluster* cluster() { return cluster_.get(); }
   // The connection string of a new, empty database.
   std::string FreshDatabase();
+  // Forgets every row of an index's database.
+  static void Empty(const std::string& database);
 
  private:
   TestCluster();
