@@ -76,11 +76,11 @@ def crash(case, core):
         if not (root / "usr/bin/crash").exists():
             raise AssertionError("arm64's crash is not here: run deploy/setup --test")
         command = [programs.qemu_aarch64(), "-L", root, root / "usr/bin/crash"]
-    outcome = programs.run(*command, "--minimal", "-s", vmlinux, core, stdin=b"log\nquit\n", timeout=240)
+    outcome = programs.run(*command, "--minimal", "-s", vmlinux, core, stdin=b"log\nquit\n", timeout=600)
     lines = outcome.out.splitlines(keepends=True)
     if outcome.code != 0 or not any(line.startswith(b"[") for line in lines):
         # -s also keeps back why.
-        aloud = programs.run(*command, "--minimal", vmlinux, core, stdin=b"quit\n", timeout=240)
+        aloud = programs.run(*command, "--minimal", vmlinux, core, stdin=b"quit\n", timeout=600)
         said = [line.strip() for line in (outcome.text + outcome.error + aloud.text + aloud.error).splitlines()]
         raise Refused(next((line for line in said if line.startswith(("crash: ", "WARNING: cannot"))), last_line(aloud.text)))
     start = next(i for i, line in enumerate(lines) if line.startswith(b"["))
