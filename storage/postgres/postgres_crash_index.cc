@@ -12,6 +12,7 @@
 #include "absl/strings/str_join.h"
 #include "absl/synchronization/mutex.h"
 #include "base/status_macros.h"
+#include "core/digest/digest.h"
 #include "storage/facts_json.h"
 #include "storage/postgres/connection_pool.h"
 #include "storage/postgres/fact_counts.h"
@@ -149,6 +150,18 @@ std::optional<int> ChooseTaintBit(pqxx::transaction_base& transaction, uint64_t 
   const pqxx::result rarest =
       transaction.exec_prepared(sql::kRarestTaint, absl::StrCat("{", absl::StrJoin(bits, ","), "}"));
   return rarest.empty() ? bits.back() : rarest[0][0].as<int>();
+}
+
+// The lists that dashboards and people ask for over and over are prepared: a connection plans each once.
+// Their forms are few (about a hundred); those with other filters are planned each time, so that nobody can
+// fill the server with plans.
+pqxx::result RunList(pqxx::transaction_base& transaction, const CrashFilter& filter, const ListQuery& query) {
+  const auto params = pqxx::prepare::make_dynamic_params(query.params);
+  if (filter.device || filter.state || filter.since || filter.until)
+    return transaction.exec_params(query.sql, params);
+  const std::string name = absl::StrCat("list_", HexOf(Sha256Of(BytesOf(query.sql))).substr(0, 16));
+  transaction.conn().prepare(name, query.sql);  // does nothing when it is there
+  return transaction.exec_prepared(name, params);
 }
 
 absl::StatusOr<CrashPage> PageFromRows(const pqxx::result& rows, int limit) {
@@ -437,8 +450,7 @@ absl::StatusOr<CrashPage> PostgresCrashIndex::ListCrashes(const CrashFilter& fil
     if (builds && builds->empty()) return absl::OkStatus();
     const std::optional<int> bit = ChooseTaintBit(transaction, filter.taint_all);
     const ListQuery query = MakeListQuery(filter, before, limit + 1, builds, bit);
-    page = PageFromRows(transaction.exec_params(query.sql, pqxx::prepare::make_dynamic_params(query.params)),
-                        limit);
+    page = PageFromRows(RunList(transaction, filter, query), limit);
     return page.status();
   }));
   return page;

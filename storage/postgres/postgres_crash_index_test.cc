@@ -71,6 +71,22 @@ class PlanTest : public testing::Test {
     return plan;
   }
 
+  // The same for the query prepared, planned once without knowing its parameters.
+  Plan PreparedPlanOf(const CrashFilter& filter, const BuildRefs& builds, std::optional<int> bit) {
+    const ListQuery query = MakeListQuery(filter, CrashId(), 51, builds, bit);
+    pqxx::nontransaction transaction(*connection_);
+    std::string arguments;
+    for (const std::string& param : query.params) {
+      absl::StrAppend(&arguments, arguments.empty() ? "" : ", ", transaction.quote(param));
+    }
+    transaction.exec("DEALLOCATE ALL; PREPARE listed AS " + query.sql);
+    const pqxx::result rows =
+        transaction.exec(absl::StrCat("EXPLAIN (FORMAT JSON) EXECUTE listed(", arguments, ")"));
+    Plan plan{.text = rows[0][0].c_str()};
+    Collect(Json::parse(plan.text)[0]["Plan"], &plan.nodes);
+    return plan;
+  }
+
   // One index scan for each partition and nothing that sorts or walks a table.
   static void ExpectIndexScansAlone(const Plan& plan, bool filters = false) {
     for (const std::string& node : plan.nodes) {
@@ -95,6 +111,16 @@ TEST_F(PlanTest, BuildAndTaintIsOneIndexScanPerPartition) {
   // A page further on, too.
   const CrashId before = CrashId::Make(absl::FromCivil(absl::CivilDay(2024, 2, 10), absl::UTCTimeZone()), {});
   ExpectIndexScansAlone(PlanOf({.taint_all = 0x200}, std::vector<int>{10}, 9, before));
+}
+
+TEST_F(PlanTest, PlannedOnceItIsTheSame) {
+  const Plan plan = PreparedPlanOf({.taint_all = 0x200}, std::vector<int>{10}, 9);
+  ExpectIndexScansAlone(plan);
+  EXPECT_NE(plan.text.find("\"Index Cond\": \"(build = $"), std::string::npos) << plan.text;
+  ExpectIndexScansAlone(PreparedPlanOf({}, {}, {}));
+  ExpectIndexScansAlone(PreparedPlanOf({}, std::vector<int>{10}, {}));
+  ExpectIndexScansAlone(PreparedPlanOf({.taint_all = 0x1000}, {}, 12));
+  ExpectIndexScansAlone(PreparedPlanOf({.untainted = true}, std::vector<int>{1}, {}));
 }
 
 TEST_F(PlanTest, EachOtherListIsIndexScansToo) {
