@@ -1,5 +1,7 @@
 #include "server/storage_setup.h"
 
+#include <signal.h>
+
 #include <string>
 
 #include "base/log.h"
@@ -14,13 +16,21 @@ namespace {
 constexpr int kTries = 30;
 constexpr absl::Duration kBetweenTries = absl::Seconds(1);
 
+// main keeps the stop signals blocked until it waits for them: one that came meanwhile is pending.
+bool StopIsPending() {
+  sigset_t pending;
+  sigemptyset(&pending);
+  sigpending(&pending);
+  return sigismember(&pending, SIGTERM) == 1 || sigismember(&pending, SIGINT) == 1;
+}
+
 absl::StatusOr<std::unique_ptr<CrashIndex>> OpenIndex(const std::string& connection, int workers,
                                                       Clock* clock) {
   const PostgresCrashIndexOptions options{.max_connections = workers + 4};
   for (int left = kTries - 1;; --left) {
     auto index = PostgresCrashIndex::Open(connection, options);
     if (index.ok()) return std::unique_ptr<CrashIndex>(*std::move(index));
-    if (!absl::IsUnavailable(index.status()) || left == 0) return index.status();
+    if (!absl::IsUnavailable(index.status()) || left == 0 || StopIsPending()) return index.status();
     Log(LogLevel::kWarning, "the database does not answer, trying again",
         {{"why", std::string(index.status().message())}, {"tries_left", std::to_string(left)}});
     clock->Sleep(kBetweenTries);
