@@ -25,14 +25,13 @@ class BadSets(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
         cls.scratch = tempfile.TemporaryDirectory(prefix="corefleet-bad-")
-        cls.server = Server().start()
+        cls.server = Server.of_class(cls)
         cls.case = corpus.case(SAMPLE)
         good = corpus.write_folder(cls.case.regions(), cls.scratch.name, "good")
         cls.good = cls.server.upload(good)[0]["id"]
 
     @classmethod
     def tearDownClass(cls):
-        cls.server.close()
         cls.scratch.cleanup()
 
     def tearDown(self):
@@ -144,11 +143,7 @@ class BadSets(unittest.TestCase):
 class ExitCodes(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
-        cls.server = Server().start()
-
-    @classmethod
-    def tearDownClass(cls):
-        cls.server.close()
+        cls.server = Server.of_class(cls)
 
     def test_usage(self):
         for arguments in (["no-such-verb"], ["list", "--no-such-flag"], ["info"], ["list", "--taint", "?!"],

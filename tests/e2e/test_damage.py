@@ -17,11 +17,10 @@ class Damage(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
         cls.scratch = tempfile.TemporaryDirectory(prefix="corefleet-damage-")
-        cls.server = Server().start()
+        cls.server = Server.of_class(cls)
 
     @classmethod
     def tearDownClass(cls):
-        cls.server.close()
         cls.scratch.cleanup()
 
     def send(self, variants):

@@ -47,7 +47,8 @@ class Metrics(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
         cls.scratch = pathlib.Path(tempfile.mkdtemp(prefix="corefleet-metrics-"))
-        cls.server = Server().start()
+        cls.addClassCleanup(shutil.rmtree, cls.scratch, ignore_errors=True)
+        cls.server = Server.of_class(cls)
         cls.port = free_port()
         # The very files of deploy/, for this server and a faster scrape.
         (cls.scratch / "rules.yml").write_text((DEPLOY / "prometheus/rules.yml").read_text())
@@ -59,16 +60,15 @@ class Metrics(unittest.TestCase):
             [prometheus_tool("prometheus"), f"--config.file={cls.scratch}/prometheus.yml",
              f"--storage.tsdb.path={cls.scratch}/tsdb", f"--web.listen-address=127.0.0.1:{cls.port}"],
             stdin=subprocess.DEVNULL, stdout=cls.log, stderr=cls.log)
+        cls.addClassCleanup(cls.stop_prometheus)
         until(lambda: cls.query("up == 1"), "Prometheus scrapes corefleetd", 60)
         cls.make_something_to_see()
 
     @classmethod
-    def tearDownClass(cls):
+    def stop_prometheus(cls):
         cls.prometheus.terminate()
         cls.prometheus.wait(30)
         cls.log.close()
-        cls.server.close()
-        shutil.rmtree(cls.scratch, ignore_errors=True)
 
     @classmethod
     def query(cls, expression):

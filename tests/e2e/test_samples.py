@@ -21,12 +21,11 @@ class EverySample:
     @classmethod
     def setUpClass(cls):
         cls.scratch = tempfile.TemporaryDirectory(prefix="corefleet-samples-")
-        cls.server = Server().start()
+        cls.server = Server.of_class(cls)
         cls.ids = {case.name: cls.send(case) for case in corpus.cases()}
 
     @classmethod
     def tearDownClass(cls):
-        cls.server.close()
         cls.scratch.cleanup()
 
     def check_facts(self, case):

@@ -12,8 +12,8 @@
 #include "core/export/artifact.h"
 #include "core/printk/kernel_log.h"
 #include "core/reassembly/reassemble.h"
-#include "tests/fuzz/fuzzer.h"
 #include "tests/support/corpus.h"
+#include "tests/support/fuzz_target.h"
 
 namespace corefleet {
 namespace {
@@ -136,8 +136,6 @@ std::string Seed(uint8_t sample, const std::vector<Patch>& patches) {
 }
 
 }  // namespace
-
-int DamagedCopiesPerSeed() { return 12; }
 
 std::vector<std::string> FuzzSeeds() {
   std::vector<std::string> seeds;

@@ -1,23 +1,38 @@
 // Every parser that takes bytes from a device or from disk, alone. The input's first byte chooses it.
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "core/build/config.h"
 #include "core/bytes/byte_view.h"
+#include "core/digest/chunk.h"
 #include "core/elf/elf_header.h"
 #include "core/elf/elf_notes.h"
 #include "core/manifest/manifest.h"
+#include "core/meminspect/names.h"
 #include "core/minidump/address_table.h"
 #include "core/vmcoreinfo/vmcoreinfo.h"
 #include "storage/pack.h"
-#include "tests/fuzz/fuzzer.h"
 #include "tests/support/corpus.h"
+#include "tests/support/fuzz_target.h"
 
 namespace corefleet {
 namespace {
 
-enum Parser : uint8_t { kElf, kNotes, kTable, kVmcoreinfo, kConfig, kManifest, kPackIndex, kPack, kParsers };
+enum Parser : uint8_t {
+  kElf,
+  kNotes,
+  kTable,
+  kVmcoreinfo,
+  kConfig,
+  kManifest,
+  kPackIndex,
+  kPack,
+  kFileName,
+  kChunk,
+  kParsers
+};
 
 void ParseElf(ByteView bytes) {
   const absl::StatusOr<ElfHeader> header = ParseElfHeader(bytes);
@@ -27,7 +42,19 @@ void ParseElf(ByteView bytes) {
 // What decodes must encode to the very same bytes, or two stores would know one thing by two names.
 void ParseManifest(ByteView bytes) {
   const absl::StatusOr<Manifest> manifest = DecodeManifest(bytes);
-  if (manifest.ok() && BytesOf(Encode(*manifest)) != bytes) __builtin_trap();
+  if (manifest.ok() && BytesOf(Encode(*manifest)) != bytes) FUZZ_CHECK(false);
+}
+
+void ParseFileName(ByteView bytes) {
+  const std::optional<RegionFileName> name = ParseRegionFileName(TextOf(bytes));
+  if (!name) return;
+  FUZZ_CHECK(name->name.size() <= bytes.size());
+  FUZZ_CHECK(!name->id || (*name->id >= 1 && *name->id <= 200));
+}
+
+// The digest is wrong for every input but one in 2^256: what is tried is the inflation before it.
+void InflateChunk(ByteView bytes) {
+  FUZZ_CHECK(!DecodeChunk(ChunkEncoding::kZstd, bytes, kChunkBytes, Sha256Digest{}).ok());
 }
 
 void ParseVmcoreinfo(ByteView bytes) {
@@ -62,6 +89,10 @@ void Parse(uint8_t parser, ByteView bytes) {
     case kPack:
       ReadPackIndex(bytes).IgnoreError();
       return;
+    case kFileName:
+      return ParseFileName(bytes);
+    case kChunk:
+      return InflateChunk(bytes);
   }
 }
 
@@ -86,13 +117,19 @@ Pack SamplePack() {
   return builder.Build("session");
 }
 
+std::string SampleFrame() {
+  const EncodedChunk chunk = EncodeChunk(BytesOf(std::string(kChunkBytes, 'x')));
+  return chunk.bytes;
+}
+
 }  // namespace
 
-int DamagedCopiesPerSeed() { return 2000; }
-
 std::vector<std::string> FuzzSeeds() {
-  std::vector<std::string> seeds = {Seed(kManifest, SampleManifest()), Seed(kPack, SamplePack().bytes),
+  std::vector<std::string> seeds = {Seed(kManifest, SampleManifest()),
+                                    Seed(kPack, SamplePack().bytes),
                                     Seed(kPackIndex, EncodePackIndex("session", SamplePack().entries)),
+                                    Seed(kFileName, "md_2d_Kprb_info24.BIN"),
+                                    Seed(kChunk, SampleFrame()),
                                     Seed(kConfig, std::string("IKCFG_ST\x1f\x8b\x08\0\0\0\0\0\0\x03", 18))};
   for (const char* name : {"a47-null-oops", "e612-badptr-v3"}) {
     const CorpusCase crash = ReadCorpusCase(name);

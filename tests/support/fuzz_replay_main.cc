@@ -1,9 +1,10 @@
 // Runs a fuzz target as a plain test, without libFuzzer: every seed that it builds, every file or file of a
-// folder that the command line names, every prefix of a short one, and some thousands of mutations of them.
-// Deterministic.
+// folder that the command line names, every prefix of a short one, and --mutations=N damaged copies of each.
+// Deterministic. With --write_seeds=FOLDER it only writes the seeds there, for libFuzzer to begin with.
 
 #include <algorithm>
 #include <cstdio>
+#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
@@ -12,12 +13,12 @@
 #include <system_error>
 #include <vector>
 
-#include "tests/support/fuzz_replay.h"
+#include "tests/support/fuzz_target.h"
 
 namespace corefleet {
 namespace {
 
-constexpr size_t kMutations = 4000;
+constexpr size_t kDefaultMutations = 4000;
 constexpr size_t kShortSeed = 512;
 // Keeps a run within seconds: large seeds are mutated less often.
 constexpr size_t kBytesPerSeed = size_t{64} << 20;
@@ -88,12 +89,12 @@ void MutateOnce(std::mt19937_64* random, std::string* input) {
   }
 }
 
-void Replay(const std::string& seed, std::mt19937_64* random) {
+void Replay(const std::string& seed, size_t mutations, std::mt19937_64* random) {
   RunOne(seed);
   if (seed.size() <= kShortSeed) {
     for (size_t length = 0; length < seed.size(); ++length) RunOne(seed.substr(0, length));
   }
-  const size_t times = std::min(kMutations, kBytesPerSeed / (seed.size() + 1) + 16);
+  const size_t times = std::min(mutations, kBytesPerSeed / (seed.size() + 1) + 16);
   for (size_t i = 0; i < times; ++i) {
     std::string input = seed;
     for (size_t edits = (*random)() % 4 + 1; edits > 0; --edits) MutateOnce(random, &input);
@@ -101,19 +102,44 @@ void Replay(const std::string& seed, std::mt19937_64* random) {
   }
 }
 
+bool WriteSeeds(const std::vector<std::string>& seeds, const std::filesystem::path& folder) {
+  for (size_t i = 0; i < seeds.size(); ++i) {
+    std::ofstream stream(folder / std::to_string(i), std::ios::binary);
+    stream.write(seeds[i].data(), static_cast<std::streamsize>(seeds[i].size()));
+    if (!stream.flush()) return false;
+  }
+  return true;
+}
+
+// The value of `--name=value`, or null when `argument` is not that option.
+const char* ValueOf(const std::string& name, const char* argument) {
+  const std::string prefix = "--" + name + "=";
+  return std::string(argument).rfind(prefix, 0) == 0 ? argument + prefix.size() : nullptr;
+}
+
 }  // namespace
 }  // namespace corefleet
 
 int main(int argc, char** argv) {
   std::vector<std::string> seeds = corefleet::FuzzSeeds();
-  for (int i = 1; i < argc; ++i) corefleet::AddPath(argv[i], &seeds);
+  size_t mutations = corefleet::kDefaultMutations;
+  for (int i = 1; i < argc; ++i) {
+    if (const char* folder = corefleet::ValueOf("write_seeds", argv[i])) {
+      return corefleet::WriteSeeds(seeds, folder) ? 0 : 1;
+    }
+    if (const char* number = corefleet::ValueOf("mutations", argv[i])) {
+      mutations = std::strtoul(number, nullptr, 10);
+    } else {
+      corefleet::AddPath(argv[i], &seeds);
+    }
+  }
   if (seeds.empty()) {
     std::fprintf(stderr, "no seeds: this test would pass for the wrong reason\n");
     return 1;
   }
   std::mt19937_64 random(20260101);
-  for (const std::string& seed : seeds) corefleet::Replay(seed, &random);
-  corefleet::Replay(std::string(), &random);
+  for (const std::string& seed : seeds) corefleet::Replay(seed, mutations, &random);
+  corefleet::Replay(std::string(), mutations, &random);
   std::printf("%zu seeds\n", seeds.size());
   return 0;
 }

@@ -120,6 +120,13 @@ class Server:
         if self._own and not os.environ.get("COREFLEET_KEEP"):
             shutil.rmtree(self.data_dir, ignore_errors=True)
 
+    @classmethod
+    def of_class(cls, suite):
+        """A started server for all tests of a class; it ends with them, also when the rest of setUpClass fails."""
+        server = cls()
+        suite.addClassCleanup(server.close)
+        return server.start()
+
     def __enter__(self):
         return self.start()
 

@@ -1,5 +1,5 @@
-#ifndef COREFLEET_TESTS_SUPPORT_FUZZ_REPLAY_H_
-#define COREFLEET_TESTS_SUPPORT_FUZZ_REPLAY_H_
+#ifndef COREFLEET_TESTS_SUPPORT_FUZZ_TARGET_H_
+#define COREFLEET_TESTS_SUPPORT_FUZZ_TARGET_H_
 
 #include <cstddef>
 #include <cstdint>
@@ -11,7 +11,7 @@
 namespace corefleet {
 
 // A fuzz target defines this beside LLVMFuzzerTestOneInput: good inputs to start from, built in code. Real
-// ones may come as files too, named on the command line. Under libFuzzer it is simply not called.
+// ones may come as files too, named on the command line.
 std::vector<std::string> FuzzSeeds();
 
 }  // namespace corefleet
@@ -27,4 +27,4 @@ std::vector<std::string> FuzzSeeds();
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size);
 
-#endif  // COREFLEET_TESTS_SUPPORT_FUZZ_REPLAY_H_
+#endif  // COREFLEET_TESTS_SUPPORT_FUZZ_TARGET_H_
