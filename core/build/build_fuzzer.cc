@@ -3,7 +3,7 @@
 #include "core/build/release.h"
 #include "core/build/uptime.h"
 #include "core/bytes/byte_view.h"
-#include "tests/support/fuzz_replay.h"
+#include "tests/support/fuzz_target.h"
 
 namespace corefleet {
 

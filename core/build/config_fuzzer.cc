@@ -1,7 +1,7 @@
 #include <zlib.h>
 
 #include "core/build/config.h"
-#include "tests/support/fuzz_replay.h"
+#include "tests/support/fuzz_target.h"
 
 namespace corefleet {
 

@@ -1,7 +1,7 @@
 #include <algorithm>
 
 #include "core/printk/ring_reader.h"
-#include "tests/support/fuzz_replay.h"
+#include "tests/support/fuzz_target.h"
 #include "tests/support/ring_builder.h"
 
 // The input is a ring of 16 descriptors and 512 bytes of text: header, descriptors, infos, text, one behind

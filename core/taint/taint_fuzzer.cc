@@ -1,6 +1,6 @@
 #include "core/bytes/byte_view.h"
 #include "core/taint/taint.h"
-#include "tests/support/fuzz_replay.h"
+#include "tests/support/fuzz_target.h"
 
 namespace corefleet {
 

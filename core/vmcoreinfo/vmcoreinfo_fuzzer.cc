@@ -1,7 +1,7 @@
 #include <cstdlib>
 
 #include "core/vmcoreinfo/vmcoreinfo.h"
-#include "tests/support/fuzz_replay.h"
+#include "tests/support/fuzz_target.h"
 
 namespace corefleet {
 
