@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <stdexcept>
 
 #include "absl/synchronization/notification.h"
@@ -18,9 +19,9 @@ class CountingMetrics final : public AnalysisMetrics {
   void Analyzed(AnalysisOutcome outcome, absl::Duration took) override {
     ++outcomes[static_cast<int>(outcome)];
   }
-  void Searchable(absl::Duration after) override { last_after = after; }
-  int outcomes[kAnalysisOutcomes] = {};
-  absl::Duration last_after;
+  void Searchable(absl::Duration after) override { last_after_seconds = absl::ToInt64Seconds(after); }
+  std::atomic<int> outcomes[kAnalysisOutcomes] = {};
+  std::atomic<int64_t> last_after_seconds = 0;
 };
 
 class CrashReaderTest : public testing::Test {
@@ -75,7 +76,7 @@ TEST_F(CrashReaderTest, StoresFactsWithTheDigestsOfRegions) {
   const StoredCrash crash = *index_.GetCrash(id);
   EXPECT_EQ(crash.state, CrashState::kPartial);
   EXPECT_EQ(crash.facts->regions.at(0).sha256, HexOf(Sha256Of(BytesOf(AnnouncedCrash::Noise(100'000, 1)))));
-  EXPECT_EQ(metrics_.last_after, absl::Seconds(3));
+  EXPECT_EQ(metrics_.last_after_seconds, 3);
 }
 
 TEST_F(CrashReaderTest, AStoreThatIsAwayIsNotAMissingRegion) {
