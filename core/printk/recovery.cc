@@ -1,6 +1,7 @@
 #include "core/printk/recovery.h"
 
 #include <algorithm>
+#include <bitset>
 #include <utility>
 
 #include "absl/container/flat_hash_set.h"
@@ -99,6 +100,19 @@ std::vector<LogRecord> TextOfBlocks(const Ring& ring, const std::vector<Block>& 
 
 bool IsText(uint8_t byte) { return byte == '\t' || (byte >= 0x20 && byte != 0x7f); }
 
+// Erased flash reads as 0xff and freed memory as 0x6b, which is a letter: a run must be mostly ASCII, and say
+// something.
+bool SaysSomething(absl::string_view run) {
+  constexpr size_t kFewestDifferentBytes = 4;
+  std::bitset<256> seen;
+  size_t graphic = 0;
+  for (const unsigned char byte : run) {
+    seen.set(byte);
+    if (byte > 0x20 && byte < 0x7f) ++graphic;
+  }
+  return run.size() >= kShortestRun && 2 * graphic >= run.size() && seen.count() >= kFewestDifferentBytes;
+}
+
 std::vector<LogRecord> PrintableRuns(const Ring& ring) {
   std::vector<LogRecord> records;
   for (const SparseBytes::Extent& extent : ring.data.extents()) {
@@ -106,7 +120,8 @@ std::vector<LogRecord> PrintableRuns(const Ring& ring) {
     for (size_t at = 0; at < all.size();) {
       size_t end = at;
       while (end < all.size() && end - at < kMaxTextBytes && IsText(static_cast<uint8_t>(all[end]))) ++end;
-      if (end - at >= kShortestRun) records.push_back(Carved(records.size(), all.substr(at, end - at)));
+      const absl::string_view run = all.substr(at, end - at);
+      if (SaysSomething(run)) records.push_back(Carved(records.size(), run));
       at = std::max(end, at + 1);
     }
   }

@@ -226,6 +226,17 @@ TEST(RingReaderTest, WithoutAnythingElseTextIsCarved) {
   EXPECT_EQ(result.records[0].text_state, TextState::kCarved);
 }
 
+TEST(RingReaderTest, FillPatternsAreNoText) {
+  for (const uint8_t fill : {0x00, 0x20, 0x5a, 0x6b, 0xa5, 0xff}) {
+    Ring ring = RingOf(Filled(16));
+    ring.descs = SparseBytes();
+    ring.infos = SparseBytes();
+    ring.head_id.reset();
+    ring.data = SparseBytes::ReadSource(MemorySource(std::vector<uint8_t>(4096, fill)), 4096);
+    EXPECT_TRUE(ReadRing(ring).records.empty()) << static_cast<int>(fill);
+  }
+}
+
 TEST(RingReaderTest, ATruncatedArrayCostsOnlyWhatIsInIt) {
   const RingBuilder whole = Filled(16);
   const Strings expected = Texts(Read(whole));
