@@ -77,6 +77,44 @@ def verdicts():
         return {(case.name, judge, form): answer for (case, judge, form), answer in zip(questions, answers)}
 
 
+# One with crash's three extra regions, and one for arm64: every judge opens both when they are whole.
+DAMAGED = ("a47-sysrq-nokaslr", "d53-null-nokaslr")
+# Eight bytes near the front that no judge needs: by hand, everything behind them moves.
+LOST = "md_Ktotalram4.BIN"
+
+
+@functools.lru_cache(maxsize=None)
+def damaged_verdicts():
+    """{(case, judge, form): verdict} after one small region was lost; "concat" is what `cat` makes of the files left."""
+    with tempfile.TemporaryDirectory(prefix="corefleet-judges-") as scratch, Server() as server:
+        answers = {}
+        for case in map(corpus.case, DAMAGED):
+            left = {name: data for name, data in case.regions().items() if name != LOST}
+            crash = server.upload(corpus.write_folder(left, scratch, case.name))[0]["id"]
+            cores = {form: pathlib.Path(scratch) / f"{case.name}.{form}" for form in ("core", "concat")}
+            server.ok("fetch", crash, "-o", cores["core"])
+            order = [region["file"] for region in sorted(case.truth["regions"], key=lambda region: region["id"])]
+            cores["concat"].write_bytes(b"".join(left[name] for name in order if name in left))
+            for judge in JUDGES:
+                for form, core in cores.items():
+                    answers[case.name, judge, form] = verdict(judge, case, core)
+        return answers
+
+
+class DamagedSet(unittest.TestCase):
+    """Where a file is missing our core still opens, and the concatenation does not."""
+
+    def test_every_judge_opens_ours(self):
+        for name in DAMAGED:
+            for judge in JUDGES:
+                self.assertEqual(damaged_verdicts()[name, judge, "core"], "right", (name, judge))
+
+    def test_none_reads_the_concatenation_right(self):
+        for name in DAMAGED:
+            for judge in JUDGES:
+                self.assertNotEqual(damaged_verdicts()[name, judge, "concat"], "right", (name, judge))
+
+
 class Judges(unittest.TestCase):
     """One test for each case and judge."""
 
@@ -109,6 +147,8 @@ def print_table():
     for name in corpus.names():
         for judge in JUDGES:
             print(f"| {name} | {judge} | {verdicts()[name, judge, 'core']} | {verdicts()[name, judge, 'concat']} |")
+    for (name, judge, form), answer in damaged_verdicts().items():
+        print(f"| {name} without {LOST} | {judge} | {form} | {answer} |")
 
 
 if __name__ == "__main__":
