@@ -56,7 +56,7 @@ absl::Status Check(const RegionFolder& folder, bool verbose, const Surroundings&
   Analysis analysis = Analyze(image, found.regions);
   RETURN_IF_ERROR(AddDigests(found.regions, &analysis.facts));
   v1::Crash crash;
-  FactsToProto(analysis.facts, &crash);
+  FactsToProto(analysis.facts, Detail::kEverything, &crash);
   uint64_t raw_bytes = 0;
   for (const Region& region : found.regions.regions) raw_bytes += region.bytes->size();
   crash.set_raw_bytes(raw_bytes);

@@ -57,7 +57,8 @@ void AddTaintFlags(const TaintFacts& facts, v1::Taint* taint) {
   for (size_t i = 0; i < bits.size(); ++i) {
     v1::TaintFlag* flag = taint->add_flags();
     flag->set_bit(bits[i].bit);
-    flag->set_letter(std::string(1, facts.letters.size() == bits.size() ? facts.letters[i] : bits[i].letter));
+    const char letter = facts.letters.size() == bits.size() ? facts.letters[i] : bits[i].letter;
+    flag->set_letter(Utf8OrHex({&letter, 1}));  // The image's own may be any byte.
     flag->set_name(bits[i].name);
     flag->set_meaning(bits[i].meaning);
   }
@@ -161,7 +162,7 @@ v1::Defect DefectToProto(const Defect& defect) {
   return out;
 }
 
-void FactsToProto(const CrashFacts& facts, v1::Crash* crash) {
+void FactsToProto(const CrashFacts& facts, Detail detail, v1::Crash* crash) {
   FactCopier copier(crash);
   crash->set_state(StateToProto(facts.state));
   crash->set_analyzer_version(facts.analyzer_version);
@@ -174,6 +175,7 @@ void FactsToProto(const CrashFacts& facts, v1::Crash* crash) {
   copier.Copy("uptime_seconds", facts.uptime_seconds,
               [&](double value) { crash->set_uptime_seconds(value); });
   crash->set_series(Utf8OrHex(facts.series));
+  if (detail == Detail::kSummary) return;
   for (const RegionFacts& region : facts.regions) *crash->add_regions() = RegionToProto(region);
   for (const Defect& defect : facts.defects) *crash->add_defects() = DefectToProto(defect);
 }

@@ -10,11 +10,14 @@ namespace corefleet {
 
 // All functions here are pure and total, and thread-safe.
 
+// kSummary leaves out regions and defects, which is what lists carry.
+enum class Detail { kSummary, kEverything };
+
 // Fills what analysis knows into `crash`: state, kernel, taint, uptime, CPUs, panic, log summary, regions,
 // defects, command line, series, analyzer version and where each fact came from. Leaves alone what only a
 // server knows: id, device, times, note, raw and stored bytes. A fact that is not there leaves its field
-// unset.
-void FactsToProto(const CrashFacts& facts, v1::Crash* crash);
+// unset. Every text leaves as valid UTF-8.
+void FactsToProto(const CrashFacts& facts, Detail detail, v1::Crash* crash);
 
 v1::Crash::State StateToProto(CrashState state);
 v1::Region RegionToProto(const RegionFacts& region);

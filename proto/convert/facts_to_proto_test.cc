@@ -14,7 +14,7 @@ TEST(FactsToProto, SaysWhereEachFactCameFrom) {
   facts.kaslr_offset = {0x35a00000, Provenance::kVmcoreinfo};
   facts.cpus.online = {{0, 3}, Provenance::kRegionId};
   v1::Crash crash;
-  FactsToProto(facts, &crash);
+  FactsToProto(facts, Detail::kEverything, &crash);
   EXPECT_EQ(crash.state(), v1::Crash::PARTIAL);
   EXPECT_EQ(crash.kernel().release(), "6.1.0-47");
   EXPECT_EQ(crash.kernel().kaslr_offset(), 0x35a00000u);
@@ -28,11 +28,11 @@ TEST(FactsToProto, SaysWhereEachFactCameFrom) {
 TEST(FactsToProto, UntaintedIsNotTheSameAsUnknown) {
   CrashFacts facts;
   v1::Crash unknown;
-  FactsToProto(facts, &unknown);
+  FactsToProto(facts, Detail::kEverything, &unknown);
   EXPECT_FALSE(unknown.taint().known());
   facts.taint.mask = {0, Provenance::kSymbol};
   v1::Crash clean;
-  FactsToProto(facts, &clean);
+  FactsToProto(facts, Detail::kEverything, &clean);
   EXPECT_TRUE(clean.taint().known());
   EXPECT_EQ(clean.taint().letters(), "");
 }
@@ -42,11 +42,32 @@ TEST(FactsToProto, SaysWhatEachTaintBitMeansWithTheKernelsOwnLetters) {
   facts.taint.mask = {(1 << 7) | (1 << 12), Provenance::kSymbol};
   facts.taint.letters = "DX";  // A distribution that calls bit 12 X.
   v1::Crash crash;
-  FactsToProto(facts, &crash);
+  FactsToProto(facts, Detail::kEverything, &crash);
   ASSERT_EQ(crash.taint().flags_size(), 2);
   EXPECT_EQ(crash.taint().flags(0).bit(), 7u);
   EXPECT_EQ(crash.taint().flags(1).letter(), "X");
   EXPECT_EQ(crash.taint().flags(1).name(), "OOT_MODULE");
+}
+
+TEST(FactsToProto, LettersThatAreNoTextLeaveEscaped) {
+  CrashFacts facts;
+  facts.taint.mask = {1 << 7, Provenance::kSymbol};
+  facts.taint.letters = "\xff";
+  v1::Crash crash;
+  FactsToProto(facts, Detail::kEverything, &crash);
+  EXPECT_EQ(crash.taint().letters(), "\\xff");
+  EXPECT_EQ(crash.taint().flags(0).letter(), "\\xff");
+}
+
+TEST(FactsToProto, ASummaryLeavesOutRegionsAndDefects) {
+  CrashFacts facts;
+  facts.release = {"6.1.0", Provenance::kSymbol};
+  facts.regions.emplace_back();
+  facts.defects.push_back({.code = DefectCode::kLogGap});
+  v1::Crash crash;
+  FactsToProto(facts, Detail::kSummary, &crash);
+  EXPECT_EQ(crash.regions_size() + crash.defects_size(), 0);
+  EXPECT_EQ(crash.kernel().release(), "6.1.0");
 }
 
 TEST(FactsToProto, EveryStateHasItsTwin) {
@@ -76,10 +97,13 @@ TEST(LogRecords, ComeBackByteForByte) {
   KernelLog log;
   log.records = {Record(1, "plain"), Record(2, "raw \xff\x80 bytes"), Record(3, "a literal \\xff"),
                  Record(4, "")};
+  log.records[2].text_state = TextState::kTruncated;
   log.records[3].text_state = TextState::kLost;
   log.records[3].caller_id = 812;
   v1::GetLogResponse answer;
   for (const LogRecord& record : log.records) AppendRecord(record, &answer);
+  EXPECT_EQ(answer.records(0).caller(), "C3");
+  EXPECT_EQ(answer.records(2).text_state(), "truncated");
   EXPECT_EQ(answer.records(1).text(), "raw \\xff\\x80 bytes");
   KernelLog back;
   AppendRecords(answer, &back);

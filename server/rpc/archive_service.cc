@@ -7,6 +7,7 @@
 #include "absl/strings/str_cat.h"
 #include "base/status_macros.h"
 #include "core/bytes/escape.h"
+#include "proto/convert/facts_to_proto.h"
 #include "server/rpc/byte_stream.h"
 #include "server/rpc/convert.h"
 #include "server/rpc/stream_reactor.h"
@@ -46,20 +47,13 @@ grpc::ServerWriteReactor<v1::ReadArtifactResponse>* SendBytes(
       });
 }
 
-// Moves records from `log` into a message until it is full. `raw_texts` has an entry for each record, or none
-// at all.
+// Copies records of `log`, from `next` on, into a message until it is full. Gives the first that is left.
 size_t FillLog(const KernelLog& log, size_t next, v1::GetLogResponse* response) {
   size_t bytes = 0;
-  bool escaped = false;
-  const size_t first = next;
   while (next < log.records.size() && response->records_size() < kLogRecords && bytes < kLogBytes) {
     const LogRecord& record = log.records[next++];
-    escaped |= ToProto(record, response->add_records());
+    AppendRecord(record, response);
     bytes += record.text.size();
-  }
-  for (size_t i = first; escaped && i < next; ++i) {
-    const bool plain = response->records(i - first).text() == log.records[i].text;
-    response->add_raw_texts(plain ? "" : log.records[i].text);
   }
   return next;
 }

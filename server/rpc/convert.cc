@@ -66,132 +66,6 @@ absl::StatusOr<ManifestRegion> FromProto(const v1::ManifestRegion& region, int i
   return out;
 }
 
-void Note(v1::Crash* out, const char* field, Provenance from) {
-  (*out->mutable_sources())[field] = std::string(ProvenanceName(from));
-}
-
-std::string TextFact(const MaybeFact<std::string>& fact, const char* field, v1::Crash* out) {
-  if (!fact) return "";
-  Note(out, field, fact->from);
-  return Utf8OrHex(fact->value);
-}
-
-void KernelToProto(const CrashFacts& facts, v1::Crash* out) {
-  v1::Kernel* kernel = out->mutable_kernel();
-  kernel->set_release(TextFact(facts.release, "kernel.release", out));
-  kernel->set_version(TextFact(facts.version, "kernel.version", out));
-  kernel->set_build_id(TextFact(facts.build_id, "kernel.build_id", out));
-  kernel->set_arch(TextFact(facts.arch, "kernel.arch", out));
-  kernel->set_git_commit(TextFact(facts.git_commit, "kernel.git_commit", out));
-  kernel->set_config_sha256(TextFact(facts.config_sha256, "kernel.config_sha256", out));
-  kernel->set_banner(TextFact(facts.banner, "kernel.banner", out));
-  if (facts.page_size) {
-    kernel->set_page_size(facts.page_size->value);
-    Note(out, "kernel.page_size", facts.page_size->from);
-  }
-  if (facts.kaslr_offset) {
-    kernel->set_kaslr_offset(facts.kaslr_offset->value);
-    Note(out, "kernel.kaslr_offset", facts.kaslr_offset->from);
-  }
-}
-
-void TaintToProto(const TaintFacts& facts, v1::Crash* out) {
-  v1::Taint* taint = out->mutable_taint();
-  if (facts.before_mask) {
-    taint->set_before_mask(facts.before_mask->value);
-    Note(out, "taint.before_mask", facts.before_mask->from);
-  }
-  if (!facts.mask) return;
-  taint->set_known(true);
-  taint->set_mask(facts.mask->value);
-  taint->set_letters(Utf8OrHex(facts.letters));
-  Note(out, "taint.mask", facts.mask->from);
-  const std::vector<TaintBit> bits = DescribeTaint(facts.mask->value);
-  for (size_t i = 0; i < bits.size(); ++i) {
-    v1::TaintFlag* flag = taint->add_flags();
-    flag->set_bit(bits[i].bit);
-    // The image's own letter, where there is one for each bit.
-    const bool own = facts.letters.size() == bits.size();
-    flag->set_letter(Utf8OrHex(std::string(1, own ? facts.letters[i] : bits[i].letter)));
-    flag->set_name(bits[i].name);
-    flag->set_meaning(bits[i].meaning);
-  }
-}
-
-void CpusToProto(const CpuFacts& facts, v1::Crash* out) {
-  const auto set = [&](const MaybeFact<std::vector<uint32_t>>& fact, const char* field, auto* numbers) {
-    if (!fact) return;
-    Note(out, field, fact->from);
-    numbers->Add(fact->value.begin(), fact->value.end());
-  };
-  v1::Cpus* cpus = out->mutable_cpus();
-  set(facts.possible, "cpus.possible", cpus->mutable_possible());
-  set(facts.present, "cpus.present", cpus->mutable_present());
-  set(facts.online, "cpus.online", cpus->mutable_online());
-  set(facts.active, "cpus.active", cpus->mutable_active());
-}
-
-void LogToProto(const LogFacts& facts, v1::LogSummary* out) {
-  out->set_records(facts.records);
-  out->set_text_lost(facts.text_lost);
-  out->set_lost(facts.lost);
-  out->set_first_seq(facts.first_seq);
-  out->set_last_seq(facts.last_seq);
-  out->set_last_seconds(static_cast<double>(facts.last_ts_nsec) / 1e9);
-  out->set_method(Utf8OrHex(facts.method));
-}
-
-void RegionToProto(const RegionFacts& facts, v1::Region* out) {
-  out->set_name(Utf8OrHex(facts.name));
-  if (facts.id) out->set_id(*facts.id);
-  if (facts.paddr) out->set_paddr(*facts.paddr);
-  if (facts.vaddr) out->set_vaddr(*facts.vaddr);
-  out->set_size(facts.size);
-  out->set_state(static_cast<v1::Region::State>(static_cast<int>(facts.state) + 1));
-  out->set_sha256(facts.sha256);
-  out->set_file_name(Utf8OrHex(facts.file_name));
-  out->set_received_bytes(facts.received);
-}
-
-void FactsToProto(const CrashFacts& facts, Detail detail, v1::Crash* out) {
-  KernelToProto(facts, out);
-  TaintToProto(facts.taint, out);
-  CpusToProto(facts.cpus, out);
-  LogToProto(facts.log, out->mutable_log());
-  if (facts.uptime_seconds) {
-    out->set_uptime_seconds(facts.uptime_seconds->value);
-    Note(out, "uptime_seconds", facts.uptime_seconds->from);
-  }
-  out->set_panic(TextFact(facts.panic_reason, "panic", out));
-  out->set_command_line(TextFact(facts.command_line, "command_line", out));
-  out->set_series(Utf8OrHex(facts.series));
-  out->set_analyzer_version(facts.analyzer_version);
-  if (detail == Detail::kSummary) return;
-  for (const RegionFacts& region : facts.regions) RegionToProto(region, out->add_regions());
-  for (const Defect& defect : facts.defects) {
-    v1::Defect* added = out->add_defects();
-    added->set_code(std::string(DefectCodeName(defect.code)));
-    added->set_region(Utf8OrHex(defect.region));
-    added->set_detail(Utf8OrHex(defect.detail));
-  }
-}
-
-const char* TextStateName(TextState state) {
-  switch (state) {
-    case TextState::kWhole:
-      return "";
-    case TextState::kTruncated:
-      return "truncated";
-    case TextState::kLost:
-      return "lost";
-    case TextState::kIncomplete:
-      return "incomplete";
-    case TextState::kCarved:
-      return "carved";
-  }
-  return "";
-}
-
 }  // namespace
 
 absl::StatusOr<Manifest> FromProto(const v1::BeginCrashRequest& request) {
@@ -275,28 +149,12 @@ void ToProto(const SessionStatus& status, size_t max_ranges, v1::GetSessionRespo
 void ToProto(const StoredCrash& crash, Detail detail, v1::Crash* out) {
   out->set_id(crash.id.ToString());
   out->set_device(Utf8OrHex(crash.device.value()));
-  out->set_state(static_cast<v1::Crash::State>(static_cast<int>(crash.state) + 1));
   SetTime(crash.received_at, out->mutable_received_at());
   out->set_raw_bytes(crash.raw_bytes);
   out->set_stored_bytes(crash.stored_bytes);
   out->set_note(Utf8OrHex(crash.note));
   if (crash.facts) FactsToProto(*crash.facts, detail, out);
-}
-
-bool ToProto(const LogRecord& record, v1::LogRecord* out) {
-  out->set_seq(record.seq);
-  out->set_ts_nsec(record.ts_nsec);
-  out->set_level(record.level);
-  out->set_facility(record.facility);
-  out->set_flags(record.flags);
-  out->set_caller(CallerName(record.caller_id));
-  out->set_subsystem(Utf8OrHex(record.subsystem));
-  out->set_device(Utf8OrHex(record.device));
-  std::string text = Utf8OrHex(record.text);
-  const bool escaped = text != record.text;
-  out->set_text(std::move(text));
-  out->set_text_state(TextStateName(record.text_state));
-  return escaped;
+  out->set_state(StateToProto(crash.state));
 }
 
 }  // namespace corefleet

@@ -3,10 +3,10 @@
 
 #include "absl/status/statusor.h"
 #include "core/manifest/manifest.h"
-#include "core/printk/kernel_log.h"
 #include "corefleet/v1/archive.pb.h"
 #include "corefleet/v1/crash.pb.h"
 #include "corefleet/v1/ingest.pb.h"
+#include "proto/convert/facts_to_proto.h"
 #include "server/ingest/ingestor.h"
 #include "storage/crash_index.h"
 
@@ -26,12 +26,8 @@ void ToProto(const SessionStatus& status, const IngestLimits& limits, v1::BeginC
 // At most `max_ranges` of what is missing.
 void ToProto(const SessionStatus& status, size_t max_ranges, v1::GetSessionResponse* out);
 
-enum class Detail { kSummary, kEverything };
-// kSummary leaves out regions and defects.
+// The facts are those of proto/convert.
 void ToProto(const StoredCrash& crash, Detail detail, v1::Crash* out);
-
-// True if the record's text had to be escaped.
-bool ToProto(const LogRecord& record, v1::LogRecord* out);
 
 }  // namespace corefleet
 

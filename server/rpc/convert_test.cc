@@ -134,15 +134,5 @@ TEST(ConvertTest, ACrashWithoutFactsIsReceived) {
   EXPECT_FALSE(crash.taint().known());
 }
 
-TEST(ConvertTest, LogTextLeavesAsUtf8) {
-  v1::LogRecord record;
-  EXPECT_TRUE(ToProto(
-      LogRecord{.caller_id = 0x80000003, .text = "a\xff", .text_state = TextState::kTruncated}, &record));
-  EXPECT_EQ(record.text(), "a\\xff");
-  EXPECT_EQ(record.caller(), "C3");
-  EXPECT_EQ(record.text_state(), "truncated");
-  EXPECT_FALSE(ToProto(LogRecord{.text = "\xc3\xa4"}, &record));
-}
-
 }  // namespace
 }  // namespace corefleet
