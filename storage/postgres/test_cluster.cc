@@ -52,3 +52,9 @@ void TestCluster::Empty(const std::string& database) {
 }
 
 }  // namespace corefleet
+
+// libpqxx 6.4.5 loses one PGresult (2 KiB) when the connection breaks inside exec: it asks the dead
+// connection for its encoding, which throws, before anything owns the result. LeakSanitizer asks for this
+// function by its name.
+extern "C" const char* __lsan_default_suppressions();
+extern "C" const char* __lsan_default_suppressions() { return "leak:libpqxx-6.4.so\n"; }
