@@ -192,6 +192,8 @@ absl::string_view ConsequenceOf(absl::string_view code) {
       {"LOG_FROM_STATIC", "the log ends where the kernel moved to a larger buffer"},
       {"FACT_CONFLICT", "the better source was believed"},
       {"FACT_IMPLAUSIBLE", "that fact is left out"},
+      {"STORED_BYTES_DAMAGED", "the server's own copy is damaged: its bytes are not what was received"},
+      {"ANALYSIS_FAILED", "no facts yet: every byte is kept as received, and can be analysed again"},
   };
   for (const auto& [name, cost] : kCosts) {
     if (name == code) return cost;

@@ -123,7 +123,7 @@ TEST(FormatCrashTable, TellsUntaintedFromUnknown) {
 }
 
 TEST(EveryDefectCode, SaysWhatItCosts) {
-  for (int i = 0; i <= static_cast<int>(DefectCode::kFactImplausible); ++i) {
+  for (int i = 0; i <= static_cast<int>(kLastDefectCode); ++i) {
     const absl::string_view name = DefectCodeName(static_cast<DefectCode>(i));
     EXPECT_FALSE(ConsequenceOf(name).empty()) << name;
   }

@@ -103,7 +103,6 @@ void Describe(Visitor& v, CrashFacts& facts) {
 }
 
 constexpr int kLastProvenance = static_cast<int>(Provenance::kDerived);
-constexpr int kLastDefectCode = static_cast<int>(DefectCode::kFactImplausible);
 constexpr int kLastCrashState = static_cast<int>(CrashState::kUnreadable);
 constexpr int kLastRegionState = static_cast<int>(RegionState::kDuplicate);
 
@@ -208,7 +207,7 @@ class Reader {
     return Named(json, kLastProvenance, &ProvenanceName, from);
   }
   static bool FromJson(const Json& json, DefectCode& code) {
-    return Named(json, kLastDefectCode, &DefectCodeName, code);
+    return Named(json, static_cast<int>(kLastDefectCode), &DefectCodeName, code);
   }
   // A newer version's defects are skipped; everything else must be right.
   static bool IsKnown(const Json& json, const Defect*) {

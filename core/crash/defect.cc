@@ -52,6 +52,10 @@ absl::string_view DefectCodeName(DefectCode code) {
       return "FACT_CONFLICT";
     case DefectCode::kFactImplausible:
       return "FACT_IMPLAUSIBLE";
+    case DefectCode::kStoredBytesDamaged:
+      return "STORED_BYTES_DAMAGED";
+    case DefectCode::kAnalysisFailed:
+      return "ANALYSIS_FAILED";
   }
   return "UNKNOWN";
 }

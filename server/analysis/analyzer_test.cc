@@ -110,7 +110,9 @@ TEST_F(CrashReaderTest, DamagedBytesAreGivenUpWithTheReason) {
   const StoredCrash crash = *index_.GetCrash(id);
   EXPECT_EQ(crash.state, CrashState::kUnreadable);
   ASSERT_EQ(crash.facts->defects.size(), 1u);
-  EXPECT_NE(crash.facts->defects[0].detail.find("damaged"), std::string::npos);
+  EXPECT_EQ(crash.facts->defects[0].code, DefectCode::kStoredBytesDamaged);
+  EXPECT_NE(crash.facts->defects[0].region, "");
+  EXPECT_NE(crash.facts->defects[0].detail, "");
   EXPECT_EQ(Count(AnalysisOutcome::kGivenUp), 1);
   EXPECT_FALSE(*reader.ReadOne()) << "no longer waiting";
 }
@@ -127,7 +129,10 @@ TEST_F(CrashReaderTest, AParserBugCostsNoOtherCrashAndNotTheServer) {
     ExpireLeases();
   }
   EXPECT_EQ(calls, options_.max_attempts) << "the last time it is not run again";
-  EXPECT_EQ(index_.GetCrash(id)->state, CrashState::kUnreadable);
+  const StoredCrash crash = *index_.GetCrash(id);
+  EXPECT_EQ(crash.state, CrashState::kUnreadable);
+  ASSERT_EQ(crash.facts->defects.size(), 1u);
+  EXPECT_EQ(crash.facts->defects[0].code, DefectCode::kAnalysisFailed);
 }
 
 TEST_F(CrashReaderTest, AnIndexThatIsAwayIsSaid) {

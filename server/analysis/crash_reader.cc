@@ -8,6 +8,7 @@
 #include "absl/strings/str_cat.h"
 #include "base/log.h"
 #include "base/status_macros.h"
+#include "core/bytes/escape.h"
 #include "core/digest/digest.h"
 #include "server/opened/opened_crash.h"
 
@@ -34,18 +35,21 @@ absl::StatusOr<Analysis> RunGuarded(
   }
 }
 
-CrashFacts Unreadable(std::string why) {
+CrashFacts Unreadable(Defect defect) {
   CrashFacts facts;
   facts.analyzer_version = kAnalyzerVersion;
   facts.state = CrashState::kUnreadable;
-  facts.defects.push_back({.code = DefectCode::kUnsupported, .detail = std::move(why)});
+  facts.defects.push_back(std::move(defect));
   return facts;
 }
 
-// OK if every byte of the crash can be read and is what was received.
-absl::Status ReadThrough(const CrashId& id, CrashIndex* index, PackStore* store) {
+// OK if every byte of the crash can be read and is what was received; else `region` is the one that is not.
+absl::Status ReadThrough(const CrashId& id, CrashIndex* index, PackStore* store, std::string* region) {
   ASSIGN_OR_RETURN(const auto crash, OpenedCrash::Open(id, index, store));
-  for (const Region& region : crash->set().regions) RETURN_IF_ERROR(Sha256Of(*region.bytes).status());
+  for (const Region& each : crash->set().regions) {
+    *region = Utf8OrHex(each.name.empty() ? each.file_name : each.name);
+    RETURN_IF_ERROR(Sha256Of(*each.bytes).status());
+  }
   return absl::OkStatus();
 }
 
@@ -93,17 +97,22 @@ absl::StatusOr<CrashFacts> CrashReader::FactsOf(const CrashId& id) {
 }
 
 absl::Status CrashReader::GiveUp(const CrashId& id) {
-  const absl::Status bytes = ReadThrough(id, deps_.index, deps_.store);
-  std::string why;
+  std::string region;
+  const absl::Status bytes = ReadThrough(id, deps_.index, deps_.store, &region);
+  Defect why{.code = DefectCode::kAnalysisFailed};
   if (bytes.ok()) {
-    why = absl::StrCat("analysis did not end in ", options_.max_attempts, " attempts: a bug of this server; ",
-                       "the bytes are kept as received");
+    why.detail = absl::StrCat("analysis did not end in ", options_.max_attempts,
+                              " attempts: a bug of this server; the bytes are kept as received");
   } else if (absl::IsDataLoss(bytes)) {
-    why = absl::StrCat("stored bytes are damaged: ", bytes.message());
+    why = {DefectCode::kStoredBytesDamaged, region, Utf8OrHex(bytes.message())};
   } else {
     return bytes;
   }
-  Log(LogLevel::kError, "crash given up", {{"crash", id.ToString()}, {"why", why}});
+  Log(LogLevel::kError, "crash given up",
+      {{"crash", id.ToString()},
+       {"defect", std::string(DefectCodeName(why.code))},
+       {"region", why.region},
+       {"why", why.detail}});
   return deps_.index->PutFacts(id, Unreadable(std::move(why)));
 }
 
