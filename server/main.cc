@@ -15,6 +15,7 @@
 #include "server/flags.h"
 #include "server/http/http_server.h"
 #include "server/ingest/ingestor.h"
+#include "server/ingest/session_expiry.h"
 #include "server/metrics/index_gauges.h"
 #include "server/metrics/server_metrics.h"
 #include "server/readiness.h"
@@ -77,6 +78,7 @@ absl::Status Serve(const ServerOptions& options, const sigset_t& stop_signals) {
                      .metrics = &metrics,
                      .crash_received = [&analyzer] { analyzer.Wake(); }},
                     limits);
+  const SessionExpiry session_expiry(index, clock, &metrics);
   Archive archive(index, store);
 
   Rim ingest_rim(options.workers, kMaxCalls, clock, &rpc_counter);

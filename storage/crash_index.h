@@ -135,6 +135,11 @@ class CrashIndex {
   //   FAILED_PRECONDITION  the session is complete: a crash is not abandoned
   virtual absl::Status AbandonSession(const SessionId& id) = 0;
 
+  // Forgets open sessions that expired before `now`, and their packs, those first that expired first: at most
+  // `limit`, so that one call is one short transaction. A session that is begun again meanwhile stays. Gives
+  // how many it forgot.
+  virtual absl::StatusOr<int64_t> ExpireSessions(absl::Time now, int64_t limit) = 0;
+
   //   NOT_FOUND  no such crash
   virtual absl::StatusOr<StoredCrash> GetCrash(const CrashId& id) = 0;
   virtual absl::StatusOr<Manifest> CrashManifest(const CrashId& id) = 0;

@@ -58,6 +58,8 @@ class IngestMetrics {
   // A pack that is durable and recorded. `took` covers the store and the index.
   virtual void PackWritten(uint64_t bytes, absl::Duration took) {}
   virtual void CrashReceived() {}
+  // Open sessions that were forgotten because nobody came back to them.
+  virtual void SessionsExpired(int64_t count) {}
 };
 
 }  // namespace corefleet

@@ -31,6 +31,8 @@ constexpr MetricSpec kTable[] = {
     {"corefleet_pack_write_seconds", kHistogram, "seconds", "",
      "From a pack's last chunk to its acknowledgement: the store's sync and the index's transaction."},
     {"corefleet_crashes_received_total", kCounter, "crashes", "", "Crashes that became durable, whole."},
+    {"corefleet_sessions_expired_total", kCounter, "sessions", "",
+     "Open uploads that were forgotten because their device did not come back in --session_ttl."},
     // Analysis.
     {"corefleet_analyses_total", kCounter, "attempts", "outcome: stored, retry, given_up",
      "Attempts to read a crash. `retry`: the store or the database failed. `given_up`: stored as UNREADABLE "

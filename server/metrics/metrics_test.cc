@@ -57,6 +57,7 @@ TEST(ServerMetricsTest, WritesExactlyWhatTheTableLists) {
 TEST(ServerMetricsTest, CountsByClosedLabels) {
   ServerMetrics metrics;
   metrics.SessionBegun(BeginOutcome::kNew);
+  metrics.SessionsExpired(3);
   metrics.ChunkReceived(100);
   metrics.ChunkRejected(ChunkReject::kCrc);
   metrics.PackWritten(4096, absl::Milliseconds(3));
@@ -66,6 +67,7 @@ TEST(ServerMetricsTest, CountsByClosedLabels) {
   const std::string text = metrics.Scrape(StoredCounts());
   EXPECT_THAT(text, HasSubstr("corefleet_sessions_begun_total{outcome=\"new\"} 1"));
   EXPECT_THAT(text, HasSubstr("corefleet_sessions_begun_total{outcome=\"refused\"} 0"));
+  EXPECT_THAT(text, HasSubstr("corefleet_sessions_expired_total 3"));
   EXPECT_THAT(text, HasSubstr("corefleet_chunk_bytes_received_total 100"));
   EXPECT_THAT(text, HasSubstr("corefleet_chunk_rejects_total{reason=\"crc\"} 1"));
   EXPECT_THAT(text, HasSubstr("corefleet_pack_write_seconds_bucket{le=\"0.005\"} 1"));

@@ -130,6 +130,7 @@ struct ServerMetrics::Families {
   Counter* pack_bytes_written = One("corefleet_pack_bytes_written_total", &registry);
   Histogram* pack_write_seconds = OneHistogram("corefleet_pack_write_seconds", &registry);
   Counter* crashes_received = One("corefleet_crashes_received_total", &registry);
+  Counter* sessions_expired = One("corefleet_sessions_expired_total", &registry);
   std::vector<Counter*> analyses = ByLabel(
       "corefleet_analyses_total", "outcome", kAnalysisOutcomes,
       [](int i) { return AnalysisOutcomeName(static_cast<AnalysisOutcome>(i)); }, &registry);
@@ -163,6 +164,8 @@ void ServerMetrics::PackWritten(uint64_t bytes, absl::Duration took) {
 }
 
 void ServerMetrics::CrashReceived() { families_->crashes_received->Increment(); }
+
+void ServerMetrics::SessionsExpired(int64_t count) { families_->sessions_expired->Increment(count); }
 
 void ServerMetrics::Analyzed(AnalysisOutcome outcome, absl::Duration took) {
   families_->analyses[static_cast<int>(outcome)]->Increment();

@@ -25,6 +25,7 @@ class ServerMetrics final : public IngestMetrics, public AnalysisMetrics {
   void ChunkRejected(ChunkReject reason) override;
   void PackWritten(uint64_t bytes, absl::Duration took) override;
   void CrashReceived() override;
+  void SessionsExpired(int64_t count) override;
 
   void Analyzed(AnalysisOutcome outcome, absl::Duration took) override;
   void Searchable(absl::Duration after) override;

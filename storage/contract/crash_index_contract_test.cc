@@ -220,6 +220,54 @@ TEST_P(CrashIndexTest, AnAbandonedSessionIsForgotten) {
   EXPECT_TRUE(index_->SessionPacks(again->session.id)->empty());
 }
 
+TEST_P(CrashIndexTest, ExpiredOpenSessionsAreForgottenAndCompleteOnesStay) {
+  const SessionId open = Begin(1)->session.id;
+  ASSERT_TRUE(index_->AddPack(open, PackNumber(1)).ok());
+  const SessionId complete = Begin(2)->session.id;
+  ASSERT_TRUE(index_->AddPack(complete, PackNumber(2)).ok());
+  const CrashId crash = *index_->FinishSession(complete, FreshCrash(), 1, 1);
+  const SessionId later =
+      index_->BeginSession(DeviceId("lab-1"), ManifestNumber(3), "", FreshSession(), kNow, kNow + 2 * kDay)
+          ->session.id;
+
+  EXPECT_EQ(*index_->ExpireSessions(kNow + kDay, 100), 0) << "not yet";
+  EXPECT_EQ(*index_->ExpireSessions(kNow + kDay + absl::Seconds(1), 100), 1);
+  EXPECT_EQ(*index_->ExpireSessions(kNow + kDay + absl::Seconds(1), 100), 0);
+  EXPECT_EQ(index_->GetSession(open).status().code(), absl::StatusCode::kNotFound);
+  EXPECT_EQ(index_->SessionPacks(open).status().code(), absl::StatusCode::kNotFound);
+  EXPECT_EQ(index_->AddPack(open, PackNumber(3)).code(), absl::StatusCode::kNotFound);
+  EXPECT_EQ(index_->GetSession(complete)->crash, crash);
+  EXPECT_EQ(index_->CrashPacks(crash)->size(), 1u);
+  EXPECT_TRUE(index_->GetSession(later).ok());
+  const auto again = Begin(1);
+  EXPECT_TRUE(again->created);
+  EXPECT_TRUE(index_->SessionPacks(again->session.id)->empty());
+}
+
+TEST_P(CrashIndexTest, TheFirstToExpireAreForgottenFirst) {
+  std::vector<SessionId> ids;
+  for (const int days : {3, 1, 2}) {
+    ids.push_back(index_
+                      ->BeginSession(DeviceId("lab-1"), ManifestNumber(days), "", FreshSession(), kNow,
+                                     kNow + days * kDay)
+                      ->session.id);
+  }
+  const absl::Time late = kNow + 10 * kDay;
+  EXPECT_EQ(*index_->ExpireSessions(late, 0), 0);
+  EXPECT_EQ(*index_->ExpireSessions(late, 2), 2);
+  EXPECT_TRUE(index_->GetSession(ids[0]).ok()) << "the last to expire";
+  EXPECT_EQ(*index_->ExpireSessions(late, 2), 1);
+}
+
+TEST_P(CrashIndexTest, ASessionBegunAgainDoesNotExpire) {
+  const SessionId id = Begin(1)->session.id;
+  const absl::Time late = kNow + 2 * kDay;
+  ASSERT_TRUE(
+      index_->BeginSession(DeviceId("lab-1"), ManifestNumber(1), "", FreshSession(), late, late + kDay).ok());
+  EXPECT_EQ(*index_->ExpireSessions(late, 100), 0);
+  EXPECT_TRUE(index_->GetSession(id).ok());
+}
+
 TEST_P(CrashIndexTest, ManyThatUploadOneCrashAtOnceMakeOne) {
   std::vector<std::thread> threads;
   std::vector<absl::StatusOr<CrashId>> crashes(8);

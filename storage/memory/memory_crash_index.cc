@@ -172,6 +172,26 @@ absl::Status MemoryCrashIndex::AbandonSession(const SessionId& id) {
   return absl::OkStatus();
 }
 
+absl::StatusOr<int64_t> MemoryCrashIndex::ExpireSessions(absl::Time now, int64_t limit) {
+  absl::MutexLock lock(&mutex_);
+  RETURN_IF_ERROR(status_);
+  std::vector<std::pair<absl::Time, SessionId>> expired;
+  for (const auto& [id, record] : sessions_) {
+    const Session& session = record.session;
+    if (session.state == SessionState::kOpen && session.expires_at < now) {
+      expired.emplace_back(session.expires_at, id);
+    }
+  }
+  std::sort(expired.begin(), expired.end());
+  if (static_cast<int64_t>(expired.size()) > limit) expired.resize(std::max<int64_t>(0, limit));
+  for (const auto& [expires_at, id] : expired) {
+    const auto it = sessions_.find(id);
+    keys_.erase({it->second.session.device, it->second.session.uid});
+    sessions_.erase(it);
+  }
+  return static_cast<int64_t>(expired.size());
+}
+
 absl::StatusOr<StoredCrash> MemoryCrashIndex::GetCrash(const CrashId& id) {
   absl::MutexLock lock(&mutex_);
   RETURN_IF_ERROR(FindSessionOf(id).status());

@@ -393,6 +393,17 @@ absl::Status PostgresCrashIndex::AbandonSession(const SessionId& id) {
   });
 }
 
+absl::StatusOr<int64_t> PostgresCrashIndex::ExpireSessions(absl::Time now, int64_t limit) {
+  int64_t gone = 0;
+  RETURN_IF_ERROR(impl_->Alone([&](pqxx::transaction_base& transaction) {
+    const pqxx::result rows =
+        transaction.exec_prepared(sql::kExpireSessions, ToTimestamp(now), std::max<int64_t>(0, limit));
+    gone = static_cast<int64_t>(rows.affected_rows());
+    return absl::OkStatus();
+  }));
+  return gone;
+}
+
 absl::StatusOr<StoredCrash> PostgresCrashIndex::GetCrash(const CrashId& id) {
   absl::StatusOr<StoredCrash> crash;
   RETURN_IF_ERROR(impl_->Alone([&](pqxx::transaction_base& transaction) {

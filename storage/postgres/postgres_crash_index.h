@@ -39,6 +39,7 @@ class PostgresCrashIndex final : public CrashIndex {
   absl::StatusOr<CrashId> FinishSession(const SessionId& id, const CrashId& fresh, uint64_t raw_bytes,
                                         uint64_t stored_bytes) override;
   absl::Status AbandonSession(const SessionId& id) override;
+  absl::StatusOr<int64_t> ExpireSessions(absl::Time now, int64_t limit) override;
   absl::StatusOr<StoredCrash> GetCrash(const CrashId& id) override;
   absl::StatusOr<Manifest> CrashManifest(const CrashId& id) override;
   absl::StatusOr<std::vector<StoredPack>> CrashPacks(const CrashId& id) override;

@@ -69,6 +69,14 @@ const std::vector<Statement>& Statements() {
        "WITH gone AS (DELETE FROM ingest_session WHERE id = $1 AND state = 0 RETURNING id)"
        " SELECT EXISTS (SELECT 1 FROM gone), state FROM ingest_session WHERE id = $1"},
 
+      // 1 now, 2 limit. One that another transaction has (a pack, an end, a new beginning) is left for the
+      // next time;
+      // the manifest and the packs go with the row.
+      {sql::kExpireSessions,
+       "WITH old AS (SELECT id FROM ingest_session WHERE state = 0 AND expires_at < $1::timestamptz"
+       "  ORDER BY expires_at LIMIT $2 FOR UPDATE SKIP LOCKED)"
+       " DELETE FROM ingest_session s USING old WHERE s.id = old.id"},
+
       // 1 crash -> id, device, note, raw_bytes, stored_bytes, state, facts
       {sql::kGetCrash,
        "SELECT f.id, f.device, f.note, f.raw_bytes, f.stored_bytes, f.state, d.facts"

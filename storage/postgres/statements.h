@@ -24,6 +24,7 @@ inline constexpr char kDropPacks[] = "drop_packs";
 inline constexpr char kFinishSession[] = "finish_session";
 inline constexpr char kSessionEnd[] = "session_end";
 inline constexpr char kAbandonSession[] = "abandon_session";
+inline constexpr char kExpireSessions[] = "expire_sessions";
 inline constexpr char kGetCrash[] = "get_crash";
 inline constexpr char kCrashManifest[] = "crash_manifest";
 inline constexpr char kCrashPacks[] = "crash_packs";
