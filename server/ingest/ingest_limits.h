@@ -23,6 +23,9 @@ struct IngestLimits {
   uint32_t inflight_bytes = 4 << 20;
   // Payload bytes of one PutChunks message.
   uint64_t message_bytes = 2 << 20;
+  // A stream on which nothing moves for this long ends: between once and one and a half times this. A device
+  // that lost its network says nothing more, and would else keep its place until its connection is too old.
+  absl::Duration stall = absl::Seconds(60);
   size_t note_bytes = 1024;
   // All regions of a crash. Bounds what a stream must remember about a session: about 60 bytes a chunk.
   uint64_t crash_bytes = uint64_t{16} << 30;

@@ -29,7 +29,7 @@ grpc::ServerUnaryReactor* IngestService::BeginCrash(grpc::CallbackServerContext*
 
 grpc::ServerBidiReactor<v1::PutChunksRequest, v1::PutChunksResponse>* IngestService::PutChunks(
     grpc::CallbackServerContext* context) {
-  return PutChunksReactor::Start(rim_, ingestor_);
+  return PutChunksReactor::Start(context, rim_, ingestor_);
 }
 
 grpc::ServerUnaryReactor* IngestService::GetSession(grpc::CallbackServerContext* context,

@@ -468,6 +468,96 @@ TEST_F(IngestServiceTest, AClientThatReadsNoAcknowledgementsIsNotReadFromForEver
   EXPECT_TRUE(Put(AllChunks(session)).ok());
 }
 
+// The same index and store behind a port that has little patience.
+class ImpatientIngestServiceTest : public IngestServiceTest {
+ protected:
+  ImpatientIngestServiceTest() {
+    auto server =
+        RpcServer::Start("127.0.0.1:0", &impatient_, v1::CrashIngest::service_full_name(), RpcLimits());
+    EXPECT_TRUE(server.ok()) << server.status();
+    impatient_server_ = *std::move(server);
+    impatient_stub_ = v1::CrashIngest::NewStub(
+        grpc::CreateChannel(impatient_server_->address(), grpc::InsecureChannelCredentials()));
+  }
+
+  static IngestLimits Impatient() {
+    IngestLimits limits;
+    limits.stall = absl::Milliseconds(200);
+    return limits;
+  }
+
+  Ingestor impatient_ingestor_{
+      {.index = &index_, .store = &store_, .clock = &clock_, .metrics = &ingest_metrics_}, Impatient()};
+  IngestService impatient_{&rim_, &impatient_ingestor_};
+  std::unique_ptr<RpcServer> impatient_server_;
+  std::unique_ptr<v1::CrashIngest::Stub> impatient_stub_;
+};
+
+TEST_F(ImpatientIngestServiceTest, AStalledStreamEndsAndKeepsWhatCame) {
+  const std::string session = Begin();
+  grpc::ClientContext context;
+  Bound(&context);
+  auto stream = impatient_stub_->PutChunks(&context);
+  v1::PutChunksRequest request;
+  request.set_session(session);
+  *request.add_chunks() = ChunkOf(0, 1);
+  ASSERT_TRUE(stream->Write(request));
+  v1::PutChunksResponse response;
+  ASSERT_TRUE(stream->Read(&response)) << "flushed at its end";
+  EXPECT_EQ(response.durable(0).first(), 1u);
+  EXPECT_FALSE(stream->Read(&response));
+  const grpc::Status status = stream->Finish();
+  EXPECT_EQ(status.error_code(), grpc::StatusCode::DEADLINE_EXCEEDED);
+  EXPECT_THAT(status.error_message(), HasSubstr("nothing came for 200ms"));
+  EXPECT_EQ(metrics_.count("PutChunks", absl::StatusCode::kDeadlineExceeded), 1);
+  ASSERT_TRUE(Put(AllChunks(session)).ok());
+  v1::FinishCrashResponse finished;
+  EXPECT_TRUE(Finish(session, &finished).ok());
+}
+
+TEST_F(ImpatientIngestServiceTest, AStreamThatNeverSaysAnythingEnds) {
+  grpc::ClientContext context;
+  Bound(&context);
+  auto stream = impatient_stub_->PutChunks(&context);
+  EXPECT_EQ(stream->Finish().error_code(), grpc::StatusCode::DEADLINE_EXCEEDED);
+}
+
+TEST_F(ImpatientIngestServiceTest, AClientThatReadsNoAcknowledgementsIsCutOff) {
+  const std::string session = Begin();
+  ASSERT_TRUE(Put(AllChunks(session)).ok());
+  grpc::ClientContext context;
+  Bound(&context);
+  auto stream = impatient_stub_->PutChunks(&context);
+  v1::PutChunksRequest request;
+  request.set_session(session);
+  for (int i = 0; i < 500; ++i) *request.add_chunks() = ChunkOf(1, 0);
+  while (stream->Write(request)) continue;
+  v1::PutChunksResponse response;
+  while (stream->Read(&response)) continue;
+  EXPECT_EQ(stream->Finish().error_code(), grpc::StatusCode::CANCELLED);
+  EXPECT_TRUE(Put(AllChunks(session)).ok());
+}
+
+TEST_F(ImpatientIngestServiceTest, AStreamThatGoesOnIsLeftAlone) {
+  const std::string session = Begin();
+  grpc::ClientContext context;
+  Bound(&context);
+  auto stream = impatient_stub_->PutChunks(&context);
+  v1::PutChunksRequest request;
+  request.set_session(session);
+  *request.add_chunks() = ChunkOf(0, 1);
+  request.set_flush(true);
+  // Longer than the limit in all, with no pause that is.
+  const absl::Time end = absl::Now() + absl::Milliseconds(700);
+  while (absl::Now() < end) {
+    ASSERT_TRUE(stream->Write(request));
+    v1::PutChunksResponse response;
+    ASSERT_TRUE(stream->Read(&response));
+  }
+  stream->WritesDone();
+  EXPECT_TRUE(stream->Finish().ok());
+}
+
 TEST_F(IngestServiceTest, TooManyCallsAreRefused) {
   Rim narrow(1, 1, &clock_, &metrics_);
   IngestService service(&narrow, &ingestor_);

@@ -1,5 +1,8 @@
 #include "server/rpc/put_chunks_reactor.h"
 
+#include <grpc/support/time.h>
+
+#include <algorithm>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -14,21 +17,33 @@ constexpr size_t kMaxWaitingAcks = 4096;
 
 }  // namespace
 
-PutChunksReactor* PutChunksReactor::Start(Rim* rim, Ingestor* ingestor) {
-  auto reactor = std::shared_ptr<PutChunksReactor>(new PutChunksReactor(rim, ingestor));
+PutChunksReactor* PutChunksReactor::Start(grpc::CallbackServerContext* context, Rim* rim,
+                                          Ingestor* ingestor) {
+  auto reactor = std::shared_ptr<PutChunksReactor>(new PutChunksReactor(context, rim, ingestor));
   reactor->self_ = reactor;
   if (absl::Status status = reactor->call_.Admission(); !status.ok()) {
     reactor->Finish(reactor->call_.End(status));
-  } else {
-    reactor->StartRead(&reactor->request_);
+    return reactor.get();
   }
+  {
+    absl::MutexLock lock(&reactor->mutex_);
+    reactor->SetAlarm();
+    reactor->reading_ = true;
+  }
+  reactor->StartRead(&reactor->request_);
   return reactor.get();
 }
 
-PutChunksReactor::PutChunksReactor(Rim* rim, Ingestor* ingestor)
-    : rim_(rim), ingestor_(ingestor), call_(rim, "PutChunks") {}
+PutChunksReactor::PutChunksReactor(grpc::CallbackServerContext* context, Rim* rim, Ingestor* ingestor)
+    : context_(context), rim_(rim), ingestor_(ingestor), call_(rim, "PutChunks") {}
 
 void PutChunksReactor::OnReadDone(bool ok) {
+  {
+    absl::MutexLock lock(&mutex_);
+    reading_ = false;
+    quiet_alarms_ = 0;
+    if (stalled_) return;
+  }
   rim_->pool()->Run([self = self_, ok] { self->Step(ok); });
 }
 
@@ -38,11 +53,12 @@ void PutChunksReactor::OnWriteDone(bool ok) {
   {
     absl::MutexLock lock(&mutex_);
     writing_ = false;
+    quiet_alarms_ = 0;
     if (!ok) broken_ = true;
     work = Decide();
-    if (read_waits_ && acks_.empty()) {
+    if (read_waits_ && acks_.empty() && !stalled_) {
       read_waits_ = false;
-      work.read = true;
+      reading_ = work.read = true;
     }
     if (end_) end = *end_;
   }
@@ -59,12 +75,60 @@ void PutChunksReactor::Step(bool ok) {
   Work work;
   {
     absl::MutexLock lock(&mutex_);
+    quiet_alarms_ = 0;
     AppendAcks();
     work = Decide();
     read_waits_ = acks_.size() > kMaxWaitingAcks;
-    work.read = !read_waits_;
+    reading_ = work.read = !read_waits_;
   }
   Perform(work, absl::OkStatus());
+}
+
+void PutChunksReactor::SetAlarm() {
+  alarm_ = std::make_unique<grpc::Alarm>();
+  alarm_set_ = true;
+  const int64_t wait_ms = std::max<int64_t>(1, absl::ToInt64Milliseconds(ingestor_->limits().stall / 2));
+  alarm_->Set(gpr_time_from_millis(wait_ms, GPR_TIMESPAN), [this](bool rang) { OnAlarm(rang); });
+}
+
+bool PutChunksReactor::Stalled() {
+  // While a step is under way it is the disk that is slow, and not the device.
+  if (!reading_ && !read_waits_) quiet_alarms_ = 0;
+  return ++quiet_alarms_ > 2;
+}
+
+void PutChunksReactor::OnAlarm(bool rang) {
+  bool stalled = false;
+  bool cancel = false;
+  {
+    absl::MutexLock lock(&mutex_);
+    if (rang && !end_ && !Stalled()) return SetAlarm();
+    stalled = stalled_ = rang && !end_;
+    cancel = writing_;
+  }
+  if (!stalled) return PerformWhatIsLeft();
+  rim_->pool()->Run([self = self_, cancel] { self->EndStalled(cancel); });
+}
+
+void PutChunksReactor::EndStalled(bool cancel) {
+  EndInput(absl::DeadlineExceededError(
+      absl::StrCat("nothing came for ", absl::FormatDuration(ingestor_->limits().stall),
+                   "; what was acknowledged is kept, begin again to go on")));
+  // A write that has not gone out in all that time never will, and Finish would wait behind it.
+  if (cancel) context_->TryCancel();
+  PerformWhatIsLeft();
+}
+
+void PutChunksReactor::PerformWhatIsLeft() {
+  Work work;
+  absl::Status end;
+  {
+    absl::MutexLock lock(&mutex_);
+    alarm_set_ = false;
+    work = Decide();
+    if (end_) end = *end_;
+  }
+  Perform(work, end);
 }
 
 absl::Status PutChunksReactor::Take(const v1::PutChunksRequest& request) {
@@ -95,13 +159,17 @@ absl::Status PutChunksReactor::OpenWriter(const std::string& session) {
 void PutChunksReactor::EndInput(const absl::Status& status) {
   absl::Status end = status;
   if (writer_ != nullptr) end.Update(CatchAll([&] { return writer_->Flush(); }));
+  grpc::Alarm* alarm = nullptr;
   Work work;
   {
     absl::MutexLock lock(&mutex_);
     AppendAcks();
     end_ = end;
+    alarm = alarm_.get();
     work = Decide();
   }
+  // Not under the lock, for its callback takes it. It rings no more, and nobody sets another one after end_.
+  alarm->Cancel();
   writer_.reset();
   Perform(work, end);
 }
@@ -121,11 +189,12 @@ PutChunksReactor::Work PutChunksReactor::Decide() {
     writing_ = true;
     return {.write = true};
   }
-  return {.finish = end_.has_value()};
+  return {.finish = end_.has_value() && !alarm_set_};
 }
 
-// Nothing may follow Finish. That there is only one is sure: end_ is set once, and after it either the step
-// that set it or the end of the last write finds nothing left to write.
+// Nothing may follow Finish. That there is only one is sure: end_ is set once, the alarm ends once after it,
+// and then either its end or that of the last write finds nothing left to do. A read that a stall left open
+// does no harm: it fails with the call, and OnDone waits for it.
 void PutChunksReactor::Perform(const Work& work, const absl::Status& end) {
   if (work.write) StartWrite(&response_);
   if (work.read) StartRead(&request_);

@@ -1,6 +1,7 @@
 #ifndef COREFLEET_SERVER_RPC_PUT_CHUNKS_REACTOR_H_
 #define COREFLEET_SERVER_RPC_PUT_CHUNKS_REACTOR_H_
 
+#include <grpcpp/alarm.h>
 #include <grpcpp/grpcpp.h>
 
 #include <cstddef>
@@ -26,10 +27,14 @@ namespace corefleet {
 // and when too many wait because the client does not read them, the stream stops reading too. Whatever ends
 // the stream, what was verified is made durable first.
 //
+// An alarm looks at the stream twice in a stall limit; when nothing has moved for a whole one, the stream
+// ends with DEADLINE_EXCEEDED, or is cancelled if its device does not even read. The alarm counts as an
+// operation of the stream: Finish comes after it.
+//
 // Owns itself. A step holds the reactor as well, so that gRPC may be done with it while the step returns.
 class PutChunksReactor final : public grpc::ServerBidiReactor<v1::PutChunksRequest, v1::PutChunksResponse> {
  public:
-  static PutChunksReactor* Start(Rim* rim, Ingestor* ingestor);
+  static PutChunksReactor* Start(grpc::CallbackServerContext* context, Rim* rim, Ingestor* ingestor);
 
   void OnReadDone(bool ok) override;
   void OnWriteDone(bool ok) override;
@@ -43,7 +48,7 @@ class PutChunksReactor final : public grpc::ServerBidiReactor<v1::PutChunksReque
     bool finish = false;
   };
 
-  PutChunksReactor(Rim* rim, Ingestor* ingestor);
+  PutChunksReactor(grpc::CallbackServerContext* context, Rim* rim, Ingestor* ingestor);
 
   // On a worker, never two at once.
   void Step(bool ok);
@@ -51,10 +56,19 @@ class PutChunksReactor final : public grpc::ServerBidiReactor<v1::PutChunksReque
   absl::Status OpenWriter(const std::string& session);
   void EndInput(const absl::Status& status);
 
+  void SetAlarm() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void OnAlarm(bool rang);
+  // True if nothing has moved for the whole limit while the stream waited for its device.
+  bool Stalled() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // On a worker, in the place of the step that never came.
+  void EndStalled(bool cancel);
+  void PerformWhatIsLeft();
+
   void AppendAcks() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   Work Decide() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void Perform(const Work& work, const absl::Status& end);
 
+  grpc::CallbackServerContext* const context_;
   Rim* const rim_;
   Ingestor* const ingestor_;
   Rim::Call call_;
@@ -69,6 +83,13 @@ class PutChunksReactor final : public grpc::ServerBidiReactor<v1::PutChunksReque
   bool writing_ ABSL_GUARDED_BY(mutex_) = false;
   bool broken_ ABSL_GUARDED_BY(mutex_) = false;      // a write failed: nobody listens
   bool read_waits_ ABSL_GUARDED_BY(mutex_) = false;  // for acknowledgements to go out
+  bool reading_ ABSL_GUARDED_BY(mutex_) = false;     // gRPC has a read that is not done
+  bool stalled_ ABSL_GUARDED_BY(mutex_) = false;     // ended for that: what is still read is dropped
+  // The alarm is set, or its end uses the call: no Finish yet.
+  bool alarm_set_ ABSL_GUARDED_BY(mutex_) = false;
+  int quiet_alarms_ ABSL_GUARDED_BY(mutex_) = 0;  // since anything moved
+  // A new one each time: an alarm must not be set again before its last callback has returned.
+  std::unique_ptr<grpc::Alarm> alarm_ ABSL_GUARDED_BY(mutex_);
   // Set when nothing more is read: what to finish with once all is written.
   std::optional<absl::Status> end_ ABSL_GUARDED_BY(mutex_);
 };
