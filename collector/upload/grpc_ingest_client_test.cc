@@ -1,9 +1,11 @@
 #include "collector/upload/grpc_ingest_client.h"
 
+#include <atomic>
 #include <memory>
 #include <string>
 
 #include "absl/strings/str_cat.h"
+#include "absl/synchronization/mutex.h"
 #include "collector/upload/channel.h"
 #include "collector/upload/fake_ingest_server.h"
 #include "collector/upload/uploader.h"
@@ -26,8 +28,11 @@ Sha256Digest DigestOf(const std::string& bytes) {
 // FakeIngestServer behind real gRPC: what arrives on the wire is turned back and handed over.
 class FakeService final : public v1::CrashIngest::Service {
  public:
-  FakeIngestServer fake;
-  bool ignore_chunks = false;
+  // gRPC calls from threads of its own; a stream's may still run when the client has given it up and calls
+  // again.
+  absl::Mutex one_at_a_time;
+  FakeIngestServer fake;  // under one_at_a_time while a client calls
+  std::atomic<bool> ignore_chunks = false;
 
   grpc::Status BeginCrash(grpc::ServerContext*, const v1::BeginCrashRequest* request,
                           v1::BeginCrashResponse* response) override {
@@ -40,6 +45,7 @@ class FakeService final : public v1::CrashIngest::Service {
       region.root = DigestOf(from.root());
       manifest.regions.push_back(region);
     }
+    const absl::MutexLock lock(&one_at_a_time);
     const absl::StatusOr<BegunSession> begun =
         fake.Begin(DeviceId(request->device()), manifest, request->note());
     if (!begun.ok()) return ToGrpc(begun.status());
@@ -55,6 +61,7 @@ class FakeService final : public v1::CrashIngest::Service {
 
   grpc::Status GetSession(grpc::ServerContext*, const v1::GetSessionRequest* request,
                           v1::GetSessionResponse* response) override {
+    const absl::MutexLock lock(&one_at_a_time);
     const absl::StatusOr<SessionProgress> progress = fake.Progress(SessionId(request->session()));
     if (!progress.ok()) return ToGrpc(progress.status());
     response->set_state(progress->complete ? v1::BeginCrashResponse::COMPLETE
@@ -67,10 +74,15 @@ class FakeService final : public v1::CrashIngest::Service {
   grpc::Status PutChunks(
       grpc::ServerContext* context,
       grpc::ServerReaderWriter<v1::PutChunksResponse, v1::PutChunksRequest>* wire) override {
-    std::unique_ptr<ChunkStream> stream = fake.PutChunks(SessionId("x"));
+    std::unique_ptr<ChunkStream> stream;
+    {
+      const absl::MutexLock lock(&one_at_a_time);
+      stream = fake.PutChunks(SessionId("x"));
+    }
     v1::PutChunksRequest request;
     while (wire->Read(&request)) {
       if (ignore_chunks) continue;
+      const absl::MutexLock lock(&one_at_a_time);
       std::vector<OutgoingChunk> chunks;
       for (const v1::Chunk& chunk : request.chunks()) {
         if (Crc32c(BytesOf(chunk.payload())) != chunk.crc32c()) return ToGrpc(absl::DataLossError("crc"));
@@ -83,6 +95,7 @@ class FakeService final : public v1::CrashIngest::Service {
       if (!stream->Send(chunks, request.flush())) return ToGrpc(stream->Close());
       Acknowledge(stream.get(), wire);
     }
+    const absl::MutexLock lock(&one_at_a_time);
     stream->HalfClose();
     Acknowledge(stream.get(), wire);
     return ToGrpc(stream->Close());
@@ -90,6 +103,7 @@ class FakeService final : public v1::CrashIngest::Service {
 
   grpc::Status FinishCrash(grpc::ServerContext*, const v1::FinishCrashRequest* request,
                            v1::FinishCrashResponse* response) override {
+    const absl::MutexLock lock(&one_at_a_time);
     const absl::StatusOr<StoredReceipt> receipt = fake.Finish(SessionId(request->session()));
     if (!receipt.ok()) return ToGrpc(receipt.status());
     response->set_crash(receipt->crash);
@@ -127,11 +141,15 @@ class GrpcIngestClientTest : public testing::Test {
   std::shared_ptr<grpc::Channel> Channel() { return MakeChannel(absl::StrCat("127.0.0.1:", port_)); }
 
   UploadResult Upload(const RegionSet& set, GrpcIngestClient::Options options = {}) {
+    service_.one_at_a_time.Lock();  // hands over what the test has set
+    service_.one_at_a_time.Unlock();
     GrpcIngestClient client(Channel(), options, Clock::Real());
     FakeClock clock(absl::FromUnixSeconds(1000));
     Uploader uploader({.device = DeviceId("edge-1"), .retry = RetryPolicy::Interactive()},
                       {.client = &client, .clock = &clock, .random = [] { return 0.5; }});
-    return uploader.Upload(set);
+    UploadResult result = uploader.Upload(set);
+    const absl::MutexLock lock(&service_.one_at_a_time);  // takes back what the calls have left
+    return result;
   }
 
   FakeService service_;
