@@ -202,7 +202,7 @@ def fuzz(seconds, logs):
     targets = query.stdout.split()
     log = logs / "fuzz.log"
     replays = [target + "_replay_test" for target in targets]
-    if not targets or call(bazel + ["build", "--config=fuzz", *targets], log, timeout=3600) != 0 or \
+    if not targets or call(bazel + ["build", "--config=fuzz", "--symlink_prefix=/", *targets], log, timeout=3600) != 0 or \
             call(BAZEL + ["build", *replays], log, timeout=3600) != 0:
         result.add("build", False, f"{len(targets)} fuzzers; {log}\n{tail(log) if log.exists() else ''}")
         report(result)
