@@ -5,8 +5,8 @@
 
 namespace corefleet {
 
-// Tells the time. The only place in the project that asks the system for it, so that a test can say what time it is.
-// Thread-safe.
+// Tells the time. The only place in the project that asks the system for it, so that a test can say what time
+// it is. Thread-safe.
 class Clock {
  public:
   virtual ~Clock() = default;

@@ -14,8 +14,8 @@ enum class LogLevel { kDebug, kInfo, kWarning, kError };
 // One `key=value` pair of a log line. The value is written escaped: what a device sent cannot forge a line.
 using LogField = std::pair<absl::string_view, std::string>;
 
-// Writes one line to standard error: `level=info event="pack sealed" bytes=4096`. Thread-safe: a line is one write.
-// Lines below the level set by SetLogLevel (default kInfo) are dropped.
+// Writes one line to standard error: `level=info event="pack sealed" bytes=4096`. Thread-safe: a line is one
+// write. Lines below the level set by SetLogLevel (default kInfo) are dropped.
 void Log(LogLevel level, absl::string_view event, std::initializer_list<LogField> fields = {});
 
 // Sets the lowest level that is written. Call it from main, before other threads start.

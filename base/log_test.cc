@@ -6,7 +6,8 @@ namespace corefleet {
 namespace {
 
 TEST(LogTest, PlainValuesStayBare) {
-  EXPECT_EQ(FormatLogLine(LogLevel::kInfo, "started", {{"port", "7443"}}), "level=info event=started port=7443");
+  EXPECT_EQ(FormatLogLine(LogLevel::kInfo, "started", {{"port", "7443"}}),
+            "level=info event=started port=7443");
 }
 
 TEST(LogTest, HostileValueCannotForgeALine) {

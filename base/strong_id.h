@@ -7,8 +7,8 @@
 
 namespace corefleet {
 
-// A string that is an identity of one kind, so that a device cannot be passed where a crash is wanted. `Tag` is any
-// incomplete type. Compares and hashes by value.
+// A string that is an identity of one kind, so that a device cannot be passed where a crash is wanted. `Tag`
+// is any incomplete type. Compares and hashes by value.
 //
 //   using DeviceId = StrongId<struct DeviceIdTag>;
 template <typename Tag>

@@ -11,10 +11,11 @@
 
 namespace corefleet {
 
-// A fixed number of threads that run what they are given, in order of arrival. gRPC's own callback threads are two on
-// a two-core machine and must never block, so everything that may block runs here. Thread-safe.
+// A fixed number of threads that run what they are given, in order of arrival. gRPC's own callback threads
+// are two on a two-core machine and must never block, so everything that may block runs here. Thread-safe.
 //
-// The queue is not bounded here: whoever posts bounds what it posts (one step a stream, one call a unary rpc).
+// The queue is not bounded here: whoever posts bounds what it posts (one step a stream, one call a unary
+// rpc).
 class WorkerPool {
  public:
   // Starts `threads` (at least 1) threads.

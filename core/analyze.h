@@ -16,9 +16,9 @@ struct Analysis {
   KernelLog log;
 };
 
-// Reads from a crash what can be read without its vmlinux. Total: hostile or torn input gives facts with defects, never
-// an error, a crash or unbounded work. Pure: the same bytes give the same facts, so old crashes can be read again.
-// `image` must be Reassemble(set).
+// Reads from a crash what can be read without its vmlinux. Total: hostile or torn input gives facts with
+// defects, never an error, a crash or unbounded work. Pure: the same bytes give the same facts, so old
+// crashes can be read again. `image` must be Reassemble(set).
 Analysis Analyze(const CoreImage& image, const RegionSet& set);
 
 }  // namespace corefleet

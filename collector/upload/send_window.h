@@ -13,10 +13,10 @@ namespace corefleet {
 // What was sent and is not yet acknowledged on one stream, how much more may be sent, and how much to put
 // into one message.
 //
-// On a link that never broke, messages are up to 256 KiB and the server is asked to make them durable each half
-// window, so that it writes while we send. On one that broke ("careful"), a message is one chunk to begin
-// with, each is to be made durable at once, and messages grow with what this stream has brought over: what a
-// further break can cost stays a small part of what was gained.
+// On a link that never broke, messages are up to 256 KiB and the server is asked to make them durable each
+// half window, so that it writes while we send. On one that broke ("careful"), a message is one chunk to
+// begin with, each is to be made durable at once, and messages grow with what this stream has brought over:
+// what a further break can cost stays a small part of what was gained.
 class SendWindow {
  public:
   SendWindow(uint64_t max_inflight_bytes, bool careful);

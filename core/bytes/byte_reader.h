@@ -13,9 +13,9 @@ enum class Endian { kLittle, kBig };
 
 // Reads fixed-layout binary data and never out of bounds.
 //
-// Errors stick: after the first short read every later read returns zero (or an empty view), and status() names that
-// first failure and its offset. So a caller reads a whole header straight through and checks once. Not thread-safe;
-// does not own `data`, which must outlive it and every view it hands out.
+// Errors stick: after the first short read every later read returns zero (or an empty view), and status()
+// names that first failure and its offset. So a caller reads a whole header straight through and checks once.
+// Not thread-safe; does not own `data`, which must outlive it and every view it hands out.
 class ByteReader {
  public:
   explicit ByteReader(ByteView data, Endian endian = Endian::kLittle) : data_(data), endian_(endian) {}

@@ -14,8 +14,9 @@
 
 namespace corefleet {
 
-// Random access to bytes that live elsewhere: a file on the device, a stored pack, a buffer. `core` reads a crash only
-// through this, so a multi-gigabyte image never has to be in memory. Thread-safe: several readers may call at once.
+// Random access to bytes that live elsewhere: a file on the device, a stored pack, a buffer. `core` reads a
+// crash only through this, so a multi-gigabyte image never has to be in memory. Thread-safe: several readers
+// may call at once.
 class ByteSource {
  public:
   virtual ~ByteSource() = default;
@@ -33,7 +34,8 @@ class ByteSource {
 // OUT_OF_RANGE unless [offset, offset + length) lies inside [0, size).
 absl::Status CheckRange(uint64_t offset, uint64_t length, uint64_t size);
 
-// Reads `length` bytes at `offset` into a new buffer. `length` must already be bounded by the caller. Codes: ReadAt's.
+// Reads `length` bytes at `offset` into a new buffer. `length` must already be bounded by the caller. Codes:
+// ReadAt's.
 absl::StatusOr<std::vector<uint8_t>> ReadBytes(const ByteSource& source, uint64_t offset, uint64_t length);
 
 // A source over bytes that it owns.

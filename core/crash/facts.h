@@ -11,7 +11,8 @@
 
 namespace corefleet {
 
-// Where a fact was read. Best first: when two disagree the earlier one wins and the other becomes a FACT_CONFLICT.
+// Where a fact was read. Best first: when two disagree the earlier one wins and the other becomes a
+// FACT_CONFLICT.
 enum class Provenance {
   kSymbol,      // a VMCOREINFO symbol's address, found in a region
   kVmcoreinfo,  // the VMCOREINFO text itself
@@ -49,11 +50,11 @@ absl::string_view CrashStateName(CrashState state);
 // How a program header's region came out.
 enum class RegionState : uint8_t {
   kPresent = 0,
-  kTruncated = 1,   // fewer bytes than the header says
-  kMissing = 2,     // the header lists it, nothing was received
-  kUnplaced = 3,    // received, and no address is known
-  kOverlong = 4,    // more bytes than the header says
-  kDuplicate = 5,   // another region stands in this place
+  kTruncated = 1,  // fewer bytes than the header says
+  kMissing = 2,    // the header lists it, nothing was received
+  kUnplaced = 3,   // received, and no address is known
+  kOverlong = 4,   // more bytes than the header says
+  kDuplicate = 5,  // another region stands in this place
 };
 
 absl::string_view RegionStateName(RegionState state);
@@ -74,8 +75,9 @@ struct RegionFacts {
 };
 
 struct TaintFacts {
-  MaybeFact<uint64_t> mask;         // tainted_mask at the end
-  MaybeFact<uint64_t> before_mask;  // what the report that killed the machine printed: before it added its own bit
+  MaybeFact<uint64_t> mask;  // tainted_mask at the end
+  MaybeFact<uint64_t>
+      before_mask;  // what the report that killed the machine printed: before it added its own bit
   // Letter of each bit where the image's own taint_flags has one; else the mainline table is used.
   std::string letters;  // of `mask`, in bit order, without blanks and without the G of a clean bit 0
 };
@@ -89,9 +91,9 @@ struct CpuFacts {
 };
 
 struct LogFacts {
-  uint64_t records = 0;     // records whose metadata could be read
-  uint64_t text_lost = 0;   // of these, without text
-  uint64_t lost = 0;        // sequence numbers with no record at all between the first and the last
+  uint64_t records = 0;    // records whose metadata could be read
+  uint64_t text_lost = 0;  // of these, without text
+  uint64_t lost = 0;       // sequence numbers with no record at all between the first and the last
   uint64_t first_seq = 0;
   uint64_t last_seq = 0;
   uint64_t last_ts_nsec = 0;
@@ -100,7 +102,8 @@ struct LogFacts {
 
 // Everything that was read out of one crash. Strings are escaped, printable UTF-8, unless said otherwise.
 struct CrashFacts {
-  // Goes up whenever Analyze may give another answer for the same bytes, so that old crashes can be read again.
+  // Goes up whenever Analyze may give another answer for the same bytes, so that old crashes can be read
+  // again.
   uint32_t analyzer_version = 0;
   CrashState state = CrashState::kReceived;
 

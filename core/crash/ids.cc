@@ -26,11 +26,13 @@ std::string Hex(const uint8_t* bytes, size_t size) {
 CrashId CrashId::Make(absl::Time when, const std::array<uint8_t, 10>& random) {
   CrashId id;
   const uint64_t millis = static_cast<uint64_t>(std::max<int64_t>(0, absl::ToUnixMillis(when)));
-  for (size_t i = 0; i < kTimeBytes; ++i) id.bytes_[i] = static_cast<uint8_t>(millis >> (8 * (kTimeBytes - 1 - i)));
+  for (size_t i = 0; i < kTimeBytes; ++i)
+    id.bytes_[i] = static_cast<uint8_t>(millis >> (8 * (kTimeBytes - 1 - i)));
   std::copy(random.begin(), random.end(), id.bytes_.begin() + kTimeBytes);
   id.bytes_[6] = static_cast<uint8_t>((id.bytes_[6] & 0x0f) | 0x70);  // RFC 9562: version 7
   id.bytes_[8] = static_cast<uint8_t>((id.bytes_[8] & 0x3f) | 0x80);  // and its variant
-  // The printed form starts with the two bytes that hold the fixed bits last, so that a short prefix is all random.
+  // The printed form starts with the two bytes that hold the fixed bits last, so that a short prefix is all
+  // random.
   return id;
 }
 
@@ -63,8 +65,8 @@ absl::StatusOr<CrashId> CrashId::FromUuid(absl::string_view uuid) {
 }
 
 std::string CrashId::ToUuid() const {
-  return absl::StrCat(Hex(&bytes_[0], 4), "-", Hex(&bytes_[4], 2), "-", Hex(&bytes_[6], 2), "-", Hex(&bytes_[8], 2),
-                      "-", Hex(&bytes_[10], 6));
+  return absl::StrCat(Hex(&bytes_[0], 4), "-", Hex(&bytes_[4], 2), "-", Hex(&bytes_[6], 2), "-",
+                      Hex(&bytes_[8], 2), "-", Hex(&bytes_[10], 6));
 }
 
 absl::Time CrashId::time() const {

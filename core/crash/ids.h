@@ -16,21 +16,24 @@ namespace corefleet {
 using DeviceId = StrongId<struct DeviceIdTag>;
 // One upload under way, 32 hex digits. Unguessable: knowing it is the right to continue it.
 using SessionId = StrongId<struct SessionIdTag>;
-// What makes two uploads the same crash: SHA-256, in hex, over the canonical manifest (docs/formats/manifest.md).
+// What makes two uploads the same crash: SHA-256, in hex, over the canonical manifest
+// (docs/formats/manifest.md).
 using CrashUid = StrongId<struct CrashUidTag>;
 // GNU build id of a kernel, lower-case hex.
 using BuildId = StrongId<struct BuildIdTag>;
 
 // The name of a stored crash.
 //
-// In storage it is a UUIDv7, so that its order is the order of arrival and it says which partition it is in. Printed,
-// the random half comes first (20 hex digits, then 12 of milliseconds since 1970): the first eight digits already tell
-// crashes of one minute apart, so ids can be shortened like git's. A value type; compares by time of arrival.
+// In storage it is a UUIDv7, so that its order is the order of arrival and it says which partition it is in.
+// Printed, the random half comes first (20 hex digits, then 12 of milliseconds since 1970): the first eight
+// digits already tell crashes of one minute apart, so ids can be shortened like git's. A value type; compares
+// by time of arrival.
 class CrashId {
  public:
   // The all-zero id, which no crash has.
   CrashId() = default;
-  // `random` must be 80 unpredictable bits (version and variant bits are overwritten). `when` is cut to milliseconds.
+  // `random` must be 80 unpredictable bits (version and variant bits are overwritten). `when` is cut to
+  // milliseconds.
   static CrashId Make(absl::Time when, const std::array<uint8_t, 10>& random);
   // INVALID_ARGUMENT unless `text` is 32 lower-case hex digits in the printed order.
   static absl::StatusOr<CrashId> Parse(absl::string_view text);

@@ -27,7 +27,8 @@ TEST(CrashIdTest, OrderIsOrderOfArrival) {
 }
 
 TEST(CrashIdTest, RefusesWhatIsNoId) {
-  for (absl::string_view text : {"", "abc", "CCBBAA998877667FEE9D0123456789AB", "ccbbaa998877667fee9d0123456789ag"}) {
+  for (absl::string_view text :
+       {"", "abc", "CCBBAA998877667FEE9D0123456789AB", "ccbbaa998877667fee9d0123456789ag"}) {
     EXPECT_FALSE(CrashId::Parse(text).ok()) << text;
   }
   EXPECT_FALSE(CrashId::FromUuid("01234567-89ab-7fee-9dcc").ok());

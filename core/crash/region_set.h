@@ -13,12 +13,14 @@ namespace corefleet {
 
 // What an uploaded piece is. The numbers are stored and sent: never reuse one.
 enum class RegionKind : uint8_t {
-  kMemory = 1,        // memory of the dead machine
-  kAddressTable = 2,  // what the device's firmware said about the regions (minidump_toc.bin); itself no memory
+  kMemory = 1,  // memory of the dead machine
+  kAddressTable =
+      2,  // what the device's firmware said about the regions (minidump_toc.bin); itself no memory
 };
 
-// One piece as it was received. Everything in it but the bytes is what somebody said: names, ids and addresses are
-// hints that reassembly weighs against the ELF header region (knowledge: identity is physical address and size).
+// One piece as it was received. Everything in it but the bytes is what somebody said: names, ids and
+// addresses are hints that reassembly weighs against the ELF header region (knowledge: identity is physical
+// address and size).
 struct Region {
   RegionKind kind = RegionKind::kMemory;
   // The file's own name without its folder: untrusted bytes, perhaps not UTF-8, never part of a path.
@@ -39,7 +41,8 @@ struct RegionSet {
   std::vector<Region> regions;
 };
 
-// More regions than this are refused at the door and not looked at by reassembly. (The kernel's table has 201 slots.)
+// More regions than this are refused at the door and not looked at by reassembly. (The kernel's table has 201
+// slots.)
 inline constexpr size_t kMaxRegions = 1024;
 
 }  // namespace corefleet

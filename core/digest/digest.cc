@@ -13,7 +13,8 @@
 namespace corefleet {
 namespace {
 
-// Fetched once: OpenSSL 3 looks the algorithm up again at every use of EVP_sha256(), which shows on small chunks.
+// Fetched once: OpenSSL 3 looks the algorithm up again at every use of EVP_sha256(), which shows on small
+// chunks.
 const EVP_MD* Algorithm() {
   static const EVP_MD* const algorithm = EVP_MD_fetch(nullptr, "SHA256", nullptr);
   return algorithm;
@@ -26,7 +27,9 @@ struct Sha256::Context {
   ~Context() { EVP_MD_CTX_free(evp); }
 };
 
-Sha256::Sha256() : context_(std::make_unique<Context>()) { EVP_DigestInit_ex(context_->evp, Algorithm(), nullptr); }
+Sha256::Sha256() : context_(std::make_unique<Context>()) {
+  EVP_DigestInit_ex(context_->evp, Algorithm(), nullptr);
+}
 Sha256::~Sha256() = default;
 Sha256::Sha256(Sha256&&) noexcept = default;
 Sha256& Sha256::operator=(Sha256&&) noexcept = default;
@@ -58,7 +61,8 @@ absl::StatusOr<Sha256Digest> Sha256Of(const ByteSource& source) {
 }
 
 std::string HexOf(const Sha256Digest& digest) {
-  return absl::BytesToHexString(absl::string_view(reinterpret_cast<const char*>(digest.data()), digest.size()));
+  return absl::BytesToHexString(
+      absl::string_view(reinterpret_cast<const char*>(digest.data()), digest.size()));
 }
 
 // ISA-L takes and gives the register without the usual inversions.

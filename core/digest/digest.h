@@ -38,7 +38,8 @@ std::string HexOf(const Sha256Digest& digest);
 // CRC-32C (Castagnoli, as in RFC 3720), starting from 0. Guards a chunk on the wire and a pack in a segment.
 uint32_t Crc32c(ByteView bytes);
 
-// The fixed grain of transport, resume and digests, in bytes. A region's root does not depend on anything else.
+// The fixed grain of transport, resume and digests, in bytes. A region's root does not depend on anything
+// else.
 inline constexpr uint32_t kChunkBytes = 64 * 1024;
 // How many chunks `size` bytes make; 0 bytes make none.
 inline constexpr uint64_t ChunkCount(uint64_t size) { return size / kChunkBytes + (size % kChunkBytes != 0); }
@@ -48,7 +49,8 @@ inline constexpr uint32_t ChunkSize(uint64_t size, uint64_t chunk) {
   return left < kChunkBytes ? static_cast<uint32_t>(left) : kChunkBytes;
 }
 
-// The root of a region: SHA-256 over the SHA-256s of its chunks, in order. Add chunk digests in order, then Finish.
+// The root of a region: SHA-256 over the SHA-256s of its chunks, in order. Add chunk digests in order, then
+// Finish.
 class RegionRoot {
  public:
   void AddChunk(const Sha256Digest& chunk);

@@ -7,7 +7,8 @@ namespace {
 
 TEST(DigestTest, KnownAnswers) {
   // FIPS 180-2's and RFC 3720 B.4's own examples.
-  EXPECT_EQ(HexOf(Sha256Of(BytesOf("abc"))), "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
+  EXPECT_EQ(HexOf(Sha256Of(BytesOf("abc"))),
+            "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
   EXPECT_EQ(Crc32c(std::vector<uint8_t>(32, 0)), 0x8a9136aau);
   EXPECT_EQ(Crc32c(BytesOf("123456789")), 0xe3069283u);
 }

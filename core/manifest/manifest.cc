@@ -26,7 +26,8 @@ void PutText(std::string* out, const std::string& text) {
 }
 
 void PutRegion(std::string* out, const ManifestRegion& region) {
-  const uint8_t has = (region.id ? kHasId : 0) | (region.paddr ? kHasPaddr : 0) | (region.table_size ? kHasTableSize : 0);
+  const uint8_t has =
+      (region.id ? kHasId : 0) | (region.paddr ? kHasPaddr : 0) | (region.table_size ? kHasTableSize : 0);
   PutInteger(out, static_cast<uint8_t>(region.kind), 1);
   PutInteger(out, has, 1);
   PutText(out, region.file_name);
@@ -64,8 +65,9 @@ absl::Status ValidateRegion(const ManifestRegion& region, size_t index) {
         absl::StrCat("region ", index, ": unknown kind ", static_cast<int>(region.kind)));
   }
   if (region.file_name.size() > kMaxNameBytes || region.name.size() > kMaxNameBytes) {
-    return absl::InvalidArgumentError(absl::StrCat("region ", index, ": a name is longer than ", kMaxNameBytes,
-                                                   " bytes: ", absl::CHexEscape(region.file_name.substr(0, 40))));
+    return absl::InvalidArgumentError(
+        absl::StrCat("region ", index, ": a name is longer than ", kMaxNameBytes,
+                     " bytes: ", absl::CHexEscape(region.file_name.substr(0, 40))));
   }
   if (region.size > kMaxRegionBytes) {
     return absl::InvalidArgumentError(
@@ -75,8 +77,8 @@ absl::Status ValidateRegion(const ManifestRegion& region, size_t index) {
 }
 
 auto CanonicalKey(const ManifestRegion& region) {
-  return std::tie(region.kind, region.name, region.id, region.file_name, region.size, region.root, region.paddr,
-                  region.table_size);
+  return std::tie(region.kind, region.name, region.id, region.file_name, region.size, region.root,
+                  region.paddr, region.table_size);
 }
 
 absl::StatusOr<Sha256Digest> RootOf(const ByteSource& source) {
@@ -103,13 +105,15 @@ absl::Status Validate(const Manifest& manifest) {
     return absl::InvalidArgumentError(
         absl::StrCat(manifest.regions.size(), " regions are more than ", kMaxRegions));
   }
-  for (size_t i = 0; i < manifest.regions.size(); ++i) RETURN_IF_ERROR(ValidateRegion(manifest.regions[i], i));
+  for (size_t i = 0; i < manifest.regions.size(); ++i)
+    RETURN_IF_ERROR(ValidateRegion(manifest.regions[i], i));
   return absl::OkStatus();
 }
 
 void Canonicalize(Manifest* manifest) {
-  std::sort(manifest->regions.begin(), manifest->regions.end(),
-            [](const ManifestRegion& a, const ManifestRegion& b) { return CanonicalKey(a) < CanonicalKey(b); });
+  std::sort(
+      manifest->regions.begin(), manifest->regions.end(),
+      [](const ManifestRegion& a, const ManifestRegion& b) { return CanonicalKey(a) < CanonicalKey(b); });
 }
 
 std::string Encode(const Manifest& manifest) {
@@ -126,7 +130,8 @@ absl::StatusOr<Manifest> DecodeManifest(ByteView bytes) {
   if (count > kMaxRegions) return absl::DataLossError(absl::StrCat("a manifest of ", count, " regions"));
   Manifest manifest;
   for (uint32_t i = 0; i < count && reader.ok(); ++i) manifest.regions.push_back(GetRegion(&reader));
-  if (!reader.ok()) return absl::DataLossError(absl::StrCat("manifest cut short ", reader.status().message()));
+  if (!reader.ok())
+    return absl::DataLossError(absl::StrCat("manifest cut short ", reader.status().message()));
   if (reader.remaining() != 0) return absl::DataLossError("bytes behind a manifest");
   if (absl::Status status = Validate(manifest); !status.ok()) return absl::DataLossError(status.message());
   // One crash must not have two stored forms: unknown flags, say.

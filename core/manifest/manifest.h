@@ -15,8 +15,8 @@
 
 namespace corefleet {
 
-// What a region set consists of, without its bytes: what a device announces before it sends them, and what the server
-// holds it to. Fields as in Region.
+// What a region set consists of, without its bytes: what a device announces before it sends them, and what
+// the server holds it to. Fields as in Region.
 struct ManifestRegion {
   RegionKind kind = RegionKind::kMemory;
   std::string file_name;
@@ -44,12 +44,12 @@ inline constexpr uint64_t kMaxRegionBytes = uint64_t{1} << 40;
 // Total bytes of all regions. Call it on a valid manifest only.
 uint64_t RawBytes(const Manifest& manifest);
 
-// INVALID_ARGUMENT, naming the region and the rule, for: no regions, more than kMaxRegions, a name over kMaxNameBytes,
-// a size over kMaxRegionBytes, a kind that is none.
+// INVALID_ARGUMENT, naming the region and the rule, for: no regions, more than kMaxRegions, a name over
+// kMaxNameBytes, a size over kMaxRegionBytes, a kind that is none.
 absl::Status Validate(const Manifest& manifest);
 
-// Sorts the regions into the canonical order (kind, name, id, file name, size, root), so that the order in which files
-// were found cannot make two crashes of one.
+// Sorts the regions into the canonical order (kind, name, id, file name, size, root), so that the order in
+// which files were found cannot make two crashes of one.
 void Canonicalize(Manifest* manifest);
 
 // The stored form (docs/formats/manifest.md), and back.
@@ -57,8 +57,8 @@ void Canonicalize(Manifest* manifest);
 std::string Encode(const Manifest& manifest);
 absl::StatusOr<Manifest> DecodeManifest(ByteView bytes);
 
-// The identity of the crash: SHA-256, in hex, of the canonical manifest's stored form. The same regions give the same
-// identity on every machine, in any order.
+// The identity of the crash: SHA-256, in hex, of the canonical manifest's stored form. The same regions give
+// the same identity on every machine, in any order.
 CrashUid UidOf(Manifest manifest);
 
 // Reads every region of `set` once and announces it, in the set's order. Codes: ByteSource::ReadAt's.

@@ -36,7 +36,8 @@ class ArchiveTest : public testing::Test {
                                               SessionId(std::string(31, 'a') + std::to_string(seed_ % 10)),
                                               clock_.Now(), clock_.Now())
                                 ->session;
-    return *index_.FinishSession(session.id, CrashId::Make(clock_.Now(), {0, 0, 0, first, second, third}), 10, 10);
+    return *index_.FinishSession(session.id, CrashId::Make(clock_.Now(), {0, 0, 0, first, second, third}), 10,
+                                 10);
   }
 
   MemoryCrashIndex index_;
