@@ -38,7 +38,7 @@ refused server/ingest/a.cc 'const auto now = absl::Now();'
 refused server/ingest/a.cc 'throw std::runtime_error("x");'
 refused server/archive/a.cc 'Run("SELECT id FROM crashes");'
 refused server/ingest/a.cc 'absl::GetFlag(FLAGS_x);'
-refused deploy/a.sh 'cd /work/main'
+refused deploy/a.sh 'cd /home/somebody/corefleet'
 
 [[ $failed -eq 0 ]] && echo "check_layers finds what it should"
 exit $failed
