@@ -13,7 +13,7 @@
 #include "core/digest/digest.h"
 #include "core/manifest/manifest.h"
 #include "core/printk/kernel_log.h"
-#include "core/reassembly/reassemble.h"
+#include "core/rebuild.h"
 #include "proto/convert/facts_to_proto.h"
 
 namespace corefleet {
@@ -22,9 +22,11 @@ namespace {
 // Lines of the log that are shown.
 constexpr size_t kLastLines = 5;
 
-absl::Status AddDigests(const RegionSet& set, CrashFacts* facts) {
+absl::Status AddDigests(const Rebuilt& rebuilt, CrashFacts* facts) {
+  const RegionSet& set = rebuilt.set;
   for (RegionFacts& region : facts->regions) {
     if (!region.index || *region.index >= set.regions.size()) continue;
+    if (IsTooLargeToDigest(set.regions[*region.index], rebuilt.image)) continue;
     ASSIGN_OR_RETURN(const Sha256Digest digest, Sha256Of(*set.regions[*region.index].bytes));
     region.sha256 = HexOf(digest);
   }
@@ -52,9 +54,9 @@ void Print(const FoundCrash& found, const v1::Crash& crash, KernelLog log, bool 
 absl::Status Check(const RegionFolder& folder, bool verbose, const Surroundings& where) {
   ASSIGN_OR_RETURN(const FoundCrash found, OpenRegionFolder(folder));
   for (const std::string& skipped : found.skipped) *where.err << "corefleet: not taken: " << skipped << "\n";
-  const CoreImage image = Reassemble(found.regions);
-  Analysis analysis = Analyze(image, found.regions);
-  RETURN_IF_ERROR(AddDigests(found.regions, &analysis.facts));
+  const Rebuilt rebuilt = Rebuild(found.regions, nullptr);
+  Analysis analysis = Analyze(rebuilt.image, rebuilt.set);
+  RETURN_IF_ERROR(AddDigests(rebuilt, &analysis.facts));
   v1::Crash crash;
   FactsToProto(analysis.facts, Detail::kEverything, &crash);
   uint64_t raw_bytes = 0;

@@ -85,6 +85,7 @@ std::string KernelBlock(const v1::Crash& crash) {
                                          "; possible ", FormatCpus(cpus.possible()))});
   }
   AddIf(crash.series(), "series", &rows);
+  AddIf(crash.source(), "came as", &rows);
   return Block("What died", rows);
 }
 
@@ -155,12 +156,20 @@ std::string SourcesBlock(const v1::Crash& crash) {
 
 std::string StillWorks(const v1::Crash& crash) {
   if (crash.state() != v1::Crash::PARTIAL && crash.state() != v1::Crash::LOG_ONLY) return "";
+  if (!crash.abilities().empty()) return "";
   std::vector<std::string> works;
   if (!crash.log().method().empty()) works.push_back("the kernel log");
   if (crash.state() == v1::Crash::PARTIAL)
     works.push_back("the core: what is there reads right, what is not faults");
   works.push_back("every region that came (cat)");
   return absl::StrCat("\nWhat still works: ", absl::StrJoin(works, "; "), "\n");
+}
+
+std::string AbilitiesBlock(const v1::Crash& crash) {
+  Rows rows;
+  for (const v1::Ability& ability : crash.abilities())
+    rows.push_back({ability.kind(), ability.answer(), ability.detail()});
+  return Block("What still works", rows);
 }
 
 }  // namespace
@@ -194,6 +203,18 @@ absl::string_view ConsequenceOf(absl::string_view code) {
       {"FACT_IMPLAUSIBLE", "that fact is left out"},
       {"STORED_BYTES_DAMAGED", "the server's own copy is damaged: its bytes are not what was received"},
       {"ANALYSIS_FAILED", "no facts yet: every byte is kept as received, and can be analysed again"},
+      {"CONTAINER_DAMAGED", "what its headers no longer list is kept in the file as received"},
+      {"INSUFFICIENT_STORAGE", "the firmware had no room: some memory was never saved"},
+      {"COLLECTED_BEFORE", "no loss: the same crash again is the same crash"},
+      {"REGIONS_SHIFTED", "no loss: the regions were found again by their content"},
+      {"PLACED_BY_CONTENT", "check what you read from it: the place is inferred, not received"},
+      {"UNRECOGNISED", "no loss: its bytes can be read with cat"},
+      {"ENCRYPTED", "nothing of it can be read without the vendor's key"},
+      {"DUMP_INCOMPLETE", "some pages are missing: reading them faults"},
+      {"KINFO_DAMAGED", "its fields were not believed"},
+      {"RECORD_PART_MISSING", "the log has a gap there"},
+      {"RECORD_UNREADABLE", "its text is not in the log; the bytes can be read with cat"},
+      {"ECC_UNRECOVERABLE", "some bytes of that text are wrong"},
   };
   for (const auto& [name, cost] : kCosts) {
     if (name == code) return cost;
@@ -236,7 +257,7 @@ std::string DescribeCrash(const v1::Crash& crash, const CrashDetail& options) {
   absl::StrAppend(&out, KernelBlock(crash), TaintBlock(crash.taint()), LogBlock(crash.log()),
                   RegionsBlock(crash, options.all_regions), DefectsBlock(crash), StillWorks(crash));
   if (options.sources) absl::StrAppend(&out, SourcesBlock(crash));
-  return out;
+  return absl::StrCat(out, AbilitiesBlock(crash));
 }
 
 std::string DescribeNextSteps(const v1::Crash& crash) {

@@ -13,11 +13,14 @@
 namespace corefleet {
 namespace {
 
-void DigestRegions(const RegionSet& set, std::vector<RegionFacts>* regions) {
+// Of a file that came as one piece; memory regions are always digested.
+constexpr uint64_t kMaxDigestBytes = 64 << 20;
+
+void DigestRegions(const RegionSet& set, const CoreImage& image, std::vector<RegionFacts>* regions) {
   for (RegionFacts& region : *regions) {
     if (!region.index || *region.index >= set.regions.size()) continue;
     const std::shared_ptr<const ByteSource>& bytes = set.regions[*region.index].bytes;
-    if (bytes == nullptr) continue;
+    if (bytes == nullptr || IsTooLargeToDigest(set.regions[*region.index], image)) continue;
     // A region whose storage does not answer has no digest; the rest of the crash is still read.
     if (const absl::StatusOr<Sha256Digest> digest = Sha256Of(*bytes); digest.ok())
       region.sha256 = HexOf(*digest);
@@ -35,6 +38,11 @@ CrashState StateOf(const CoreImage& image, const KernelLog& log, const std::vect
 
 }  // namespace
 
+bool IsTooLargeToDigest(const Region& region, const CoreImage& image) {
+  if (image.dump_file != nullptr && region.container) return true;
+  return region.kind == RegionKind::kArtifact && region.bytes->size() > kMaxDigestBytes;
+}
+
 Analysis Analyze(const CoreImage& image, const RegionSet& set) {
   Analysis analysis;
   analysis.log = ReadLog(image);
@@ -43,8 +51,9 @@ Analysis Analyze(const CoreImage& image, const RegionSet& set) {
   facts.analyzer_version = kAnalyzerVersion;
   facts.log = log.facts;
   facts.series = image.series;
+  facts.source = image.source;
   facts.regions = image.regions;
-  DigestRegions(set, &facts.regions);
+  DigestRegions(set, image, &facts.regions);
   facts.defects = image.defects;
   facts.defects.insert(facts.defects.end(), log.defects.begin(), log.defects.end());
 

@@ -67,6 +67,13 @@ void Describe(Visitor& v, LogFacts& log) {
   v("method", log.method);
 }
 
+template <typename Visitor>
+void Describe(Visitor& v, Ability& ability) {
+  v("kind", ability.kind);
+  v("answer", ability.answer);
+  v("detail", ability.detail);
+}
+
 template <typename Visitor, typename T>
 void Describe(Visitor& v, Fact<T>& fact) {
   v("value", fact.value);
@@ -93,6 +100,7 @@ void DescribeSummary(Visitor& v, CrashFacts& facts) {
   v("cpus", facts.cpus);
   v("log", facts.log);
   v("series", facts.series);
+  v("source", facts.source);
 }
 
 template <typename Visitor>
@@ -100,11 +108,12 @@ void Describe(Visitor& v, CrashFacts& facts) {
   DescribeSummary(v, facts);
   v("regions", facts.regions);
   v("defects", facts.defects);
+  v("abilities", facts.abilities);
 }
 
 constexpr int kLastProvenance = static_cast<int>(Provenance::kDerived);
 constexpr int kLastCrashState = static_cast<int>(CrashState::kUnreadable);
-constexpr int kLastRegionState = static_cast<int>(RegionState::kDuplicate);
+constexpr int kLastRegionState = static_cast<int>(RegionState::kOpaque);
 
 class Writer {
  public:
@@ -126,6 +135,8 @@ class Writer {
   static Json ToJson(CrashState state) { return static_cast<int>(state); }
   static Json ToJson(RegionState state) { return static_cast<int>(state); }
   static Json ToJson(Provenance from) { return std::string(ProvenanceName(from)); }
+  static Json ToJson(Ability::Kind kind) { return std::string(AbilityName(kind)); }
+  static Json ToJson(Ability::Answer answer) { return std::string(AnswerName(answer)); }
   static Json ToJson(DefectCode code) { return std::string(DefectCodeName(code)); }
   template <typename T>
   static Json ToJson(std::vector<T>& values) {
@@ -209,11 +220,22 @@ class Reader {
   static bool FromJson(const Json& json, DefectCode& code) {
     return Named(json, static_cast<int>(kLastDefectCode), &DefectCodeName, code);
   }
-  // A newer version's defects are skipped; everything else must be right.
+  static bool FromJson(const Json& json, Ability::Kind& kind) {
+    return Named(json, static_cast<int>(kLastAbility), &AbilityName, kind);
+  }
+  static bool FromJson(const Json& json, Ability::Answer& answer) {
+    return Named(json, static_cast<int>(Ability::Answer::kYes), &AnswerName, answer);
+  }
+  // A newer version's defects and abilities are skipped; everything else must be right.
   static bool IsKnown(const Json& json, const Defect*) {
     DefectCode code;
     return !json.is_object() || !json.contains("code") || !json["code"].is_string() ||
            FromJson(json["code"], code);
+  }
+  static bool IsKnown(const Json& json, const Ability*) {
+    Ability::Kind kind;
+    return !json.is_object() || !json.contains("kind") || !json["kind"].is_string() ||
+           FromJson(json["kind"], kind);
   }
   template <typename T>
   static bool IsKnown(const Json&, const T*) {

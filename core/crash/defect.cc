@@ -56,6 +56,30 @@ absl::string_view DefectCodeName(DefectCode code) {
       return "STORED_BYTES_DAMAGED";
     case DefectCode::kAnalysisFailed:
       return "ANALYSIS_FAILED";
+    case DefectCode::kContainerDamaged:
+      return "CONTAINER_DAMAGED";
+    case DefectCode::kInsufficientStorage:
+      return "INSUFFICIENT_STORAGE";
+    case DefectCode::kCollectedBefore:
+      return "COLLECTED_BEFORE";
+    case DefectCode::kRegionsShifted:
+      return "REGIONS_SHIFTED";
+    case DefectCode::kPlacedByContent:
+      return "PLACED_BY_CONTENT";
+    case DefectCode::kUnrecognised:
+      return "UNRECOGNISED";
+    case DefectCode::kEncrypted:
+      return "ENCRYPTED";
+    case DefectCode::kDumpIncomplete:
+      return "DUMP_INCOMPLETE";
+    case DefectCode::kKinfoDamaged:
+      return "KINFO_DAMAGED";
+    case DefectCode::kRecordPartMissing:
+      return "RECORD_PART_MISSING";
+    case DefectCode::kRecordUnreadable:
+      return "RECORD_UNREADABLE";
+    case DefectCode::kEccUnrecoverable:
+      return "ECC_UNRECOVERABLE";
   }
   return "UNKNOWN";
 }
@@ -70,7 +94,12 @@ bool IsLoss(DefectCode code) {
     case DefectCode::kAddressTableDamaged:
     case DefectCode::kFactConflict:
     case DefectCode::kFactImplausible:
-    case DefectCode::kLogGap:  // A ring that wrapped has lost its oldest records: that is its nature.
+    case DefectCode::kCollectedBefore:
+    case DefectCode::kRegionsShifted:  // Found again.
+    case DefectCode::kPlacedByContent:
+    case DefectCode::kUnrecognised:  // Everything of it is kept.
+    case DefectCode::kKinfoDamaged:  // It has no memory of the machine.
+    case DefectCode::kLogGap:        // A ring that wrapped has lost its oldest records: that is its nature.
       return false;
     default:
       return true;

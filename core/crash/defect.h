@@ -42,10 +42,26 @@ enum class DefectCode {
   // The server.
   kStoredBytesDamaged,  // stored bytes of a region could not be read back as they were acknowledged
   kAnalysisFailed,      // reading the crash failed repeatedly on the server; its bytes are kept
+  // Files that hold regions, and files that are none of ours.
+  kContainerDamaged,  // a container's own headers are cut or contradict themselves; the detail says what was
+                      // lost
+  kInsufficientStorage,  // the firmware ran out of room while it saved the crash
+  kCollectedBefore,      // a mark says that somebody took this crash off the device before
+  kRegionsShifted,   // an assembled file has regions elsewhere than its headers say; found again by content
+  kPlacedByContent,  // no address was received; the place was inferred from content, the detail says how
+                     // surely
+  kUnrecognised,     // a file of no known kind: kept as received
+  kEncrypted,        // the firmware encrypted it: kept as received
+  kDumpIncomplete,   // a dump that says of itself that it is not whole
+  kKinfoDamaged,     // a Debug Kinfo area whose checksum or fields are wrong
+  // pstore.
+  kRecordPartMissing,  // parts of a record are missing; the detail says which
+  kRecordUnreadable,   // a record could not be decompressed or decoded: kept as received
+  kEccUnrecoverable,   // blocks that the error correction could not repair
 };
 
 // Of all of them; what has a line for each code checks that it has.
-inline constexpr DefectCode kLastDefectCode = DefectCode::kAnalysisFailed;
+inline constexpr DefectCode kLastDefectCode = DefectCode::kEccUnrecoverable;
 
 struct Defect {
   DefectCode code;

@@ -1,5 +1,7 @@
 #include "core/crash/facts.h"
 
+#include <iterator>
+
 namespace corefleet {
 
 absl::string_view ProvenanceName(Provenance provenance) {
@@ -14,6 +16,10 @@ absl::string_view ProvenanceName(Provenance provenance) {
       return "anchor";
     case Provenance::kElfHeader:
       return "elf-header";
+    case Provenance::kDumpHeader:
+      return "dump-header";
+    case Provenance::kKinfo:
+      return "kinfo";
     case Provenance::kLogText:
       return "log-text";
     case Provenance::kDerived:
@@ -52,8 +58,31 @@ absl::string_view RegionStateName(RegionState state) {
       return "OVERLONG";
     case RegionState::kDuplicate:
       return "DUPLICATE";
+    case RegionState::kContainer:
+      return "CONTAINER";
+    case RegionState::kOpaque:
+      return "OPAQUE";
   }
   return "UNKNOWN";
+}
+
+absl::string_view AbilityName(Ability::Kind kind) {
+  constexpr absl::string_view kNames[] = {"log",   "build",  "taint",  "symbols", "cpus", "per-cpu",
+                                          "tasks", "stacks", "config", "crash",   "drgn", "gdb"};
+  const size_t i = static_cast<size_t>(kind);
+  return i < std::size(kNames) ? kNames[i] : "unknown";
+}
+
+absl::string_view AnswerName(Ability::Answer answer) {
+  switch (answer) {
+    case Ability::Answer::kNo:
+      return "no";
+    case Ability::Answer::kPartly:
+      return "partly";
+    case Ability::Answer::kYes:
+      return "yes";
+  }
+  return "unknown";
 }
 
 }  // namespace corefleet

@@ -19,11 +19,14 @@ enum class Provenance {
   kRegionId,    // the region with that meminspect id or name
   kAnchor,      // found by its content
   kElfHeader,   // the ELF header region
+  kDumpHeader,  // the header of a kdump file
+  kKinfo,       // a Debug Kinfo area
   kLogText,     // read out of the kernel log
   kDerived,     // computed from other facts, with an assumption (uptime without a known HZ)
 };
 
-// "symbol", "vmcoreinfo", "region-id", "anchor", "elf-header", "log-text", "derived".
+// "symbol", "vmcoreinfo", "region-id", "anchor", "elf-header", "dump-header", "kinfo",
+// "log-text", "derived".
 absl::string_view ProvenanceName(Provenance provenance);
 
 template <typename T>
@@ -55,6 +58,8 @@ enum class RegionState : uint8_t {
   kUnplaced = 3,   // received, and no address is known
   kOverlong = 4,   // more bytes than the header says
   kDuplicate = 5,  // another region stands in this place
+  kContainer = 6,  // read, and itself no memory: what other regions came out of, a table, a text
+  kOpaque = 7,     // of no known kind; kept as received
 };
 
 absl::string_view RegionStateName(RegionState state);
@@ -90,6 +95,38 @@ struct CpuFacts {
   MaybeFact<std::vector<uint32_t>> active;
 };
 
+// What an engineer can still do with this crash.
+struct Ability {
+  // What: a closed list, AbilityName's.
+  enum class Kind : uint8_t {
+    kLog = 0,      // read the kernel log
+    kBuild = 1,    // say which kernel it was
+    kTaint = 2,    // say how it was tainted
+    kSymbols = 3,  // variables of the kernel image, with a vmlinux
+    kCpus = 4,     // CPU sets
+    kPerCpu = 5,   // run queues: of `total` CPUs `count` are there
+    kTasks = 6,    // task list
+    kStacks = 7,   // stacks and registers
+    kConfig = 8,   // the kernel's configuration
+    kCrash = 9,    // `crash --minimal` opens the core
+    kDrgn = 10,    // drgn opens it
+    kGdb = 11,     // gdb opens it
+  };
+  enum class Answer : uint8_t { kNo = 0, kPartly = 1, kYes = 2 };
+
+  Kind kind = Kind::kLog;
+  Answer answer = Answer::kNo;
+  std::string detail;  // one line, escaped, printable UTF-8: why not, how much, since when
+  friend bool operator==(const Ability&, const Ability&) = default;
+};
+
+inline constexpr Ability::Kind kLastAbility = Ability::Kind::kGdb;
+
+// "log", "build", "taint", "symbols", "cpus", "per-cpu", "tasks", "stacks", "config", "crash", "drgn", "gdb".
+absl::string_view AbilityName(Ability::Kind kind);
+// "no", "partly", "yes".
+absl::string_view AnswerName(Ability::Answer answer);
+
 struct LogFacts {
   uint64_t records = 0;    // records whose metadata could be read
   uint64_t text_lost = 0;  // of these, without text
@@ -97,7 +134,7 @@ struct LogFacts {
   uint64_t first_seq = 0;
   uint64_t last_seq = 0;
   uint64_t last_ts_nsec = 0;
-  std::string method;  // "ring", "descriptors", "infos", "carved"; "" when there is no log
+  std::string method;  // "ring", "descriptors", "infos", "carved", "log_buf", "text"; "" when there is no log
 };
 
 // Everything that was read out of one crash. Strings are escaped, printable UTF-8, unless said otherwise.
@@ -123,9 +160,11 @@ struct CrashFacts {
   CpuFacts cpus;
   LogFacts log;
   std::string series;  // "meminspect v1", "v2", "v3" as far as can be told; "" unknown
+  std::string source;  // what it came as: SourceName's words; "" before it is read
 
   std::vector<RegionFacts> regions;
   std::vector<Defect> defects;
+  std::vector<Ability> abilities;  // each kind at most once, in the order of the kinds
 };
 
 }  // namespace corefleet

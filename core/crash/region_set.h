@@ -15,7 +15,9 @@ namespace corefleet {
 enum class RegionKind : uint8_t {
   kMemory = 1,  // memory of the dead machine
   kAddressTable =
-      2,  // what the device's firmware said about the regions (minidump_toc.bin); itself no memory
+      2,          // what the device's firmware said about the regions (minidump_toc.bin); itself no memory
+  kArtifact = 3,  // a file as it was found: a container of regions, a core, a text. What it is, its content
+                  // tells (core/unpack)
 };
 
 // One piece as it was received. Everything in it but the bytes is what somebody said: names, ids and
@@ -34,6 +36,11 @@ struct Region {
   std::optional<uint64_t> table_size;
   // What was received. Never null. Its size() is what was received, whatever a table says.
   std::shared_ptr<const ByteSource> bytes;
+  // Virtual address, from a container that has one (a core's program header).
+  std::optional<uint64_t> vaddr;
+  // The file it came out of: index into the received set, when it is a window of an artifact. Never sent,
+  // never stored: core/unpack makes such regions.
+  std::optional<uint32_t> container;
 };
 
 // Everything one crash left behind, as received. The order means nothing.

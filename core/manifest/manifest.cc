@@ -60,7 +60,7 @@ ManifestRegion GetRegion(ByteReader* reader) {
 }
 
 absl::Status ValidateRegion(const ManifestRegion& region, size_t index) {
-  if (region.kind != RegionKind::kMemory && region.kind != RegionKind::kAddressTable) {
+  if (region.kind < RegionKind::kMemory || region.kind > RegionKind::kArtifact) {
     return absl::InvalidArgumentError(
         absl::StrCat("region ", index, ": unknown kind ", static_cast<int>(region.kind)));
   }

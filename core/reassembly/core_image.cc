@@ -95,11 +95,13 @@ absl::Status CoreImage::Read(Axis axis, uint64_t address, absl::Span<uint8_t> ou
 }
 
 absl::Status CoreImage::ReadVirtual(uint64_t vaddr, absl::Span<uint8_t> out) const {
-  return Read(Axis::kVirtual, vaddr, out);
+  absl::Status status = Read(Axis::kVirtual, vaddr, out);
+  return absl::IsNotFound(status) && memory != nullptr ? memory->ReadVirtual(vaddr, out) : status;
 }
 
 absl::Status CoreImage::ReadPhysical(uint64_t paddr, absl::Span<uint8_t> out) const {
-  return Read(Axis::kPhysical, paddr, out);
+  absl::Status status = Read(Axis::kPhysical, paddr, out);
+  return absl::IsNotFound(status) && memory != nullptr ? memory->ReadPhysical(paddr, out) : status;
 }
 
 uint64_t CoreImage::ReadableFrom(uint64_t vaddr, uint64_t want) const {
@@ -110,9 +112,10 @@ uint64_t CoreImage::ReadableFrom(uint64_t vaddr, uint64_t want) const {
     const uint64_t past_first = extent->last - (vaddr + have);
     if (past_first >= want - have) return want;
     have += past_first + 1;
-    if (extent->last == UINT64_MAX) break;
+    if (extent->last == UINT64_MAX) return have;
     ++extent;
   }
+  if (have < want && memory != nullptr) have += memory->ReadableFrom(vaddr + have, want - have);
   return have;
 }
 

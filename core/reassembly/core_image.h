@@ -13,7 +13,10 @@
 #include "core/bytes/byte_source.h"
 #include "core/crash/defect.h"
 #include "core/crash/facts.h"
+#include "core/crash/kernel_text.h"
+#include "core/crash/kinfo.h"
 #include "core/crash/region_set.h"
+#include "core/kdump/dumped_memory.h"
 #include "core/vmcoreinfo/vmcoreinfo.h"
 
 namespace corefleet {
@@ -57,6 +60,20 @@ class CoreImage final : public AddressSpace {
       command_line;  // NT_PRPSINFO's psargs (cut by the kernel at 79 bytes); raw bytes; "" if not readable
 
   Vmcoreinfo vmcoreinfo;
+  std::string source;  // SourceName's word (core/unpack/pieces.h); "" when nobody unpacked it
+  // Log that came as text, the best first.
+  std::vector<KernelText> texts;
+  // Debug Kinfo areas that came with it, the most plausible first.
+  std::vector<Kinfo> kinfos;
+  // A kdump's memory, asked where no segment has the address; null for everything else.
+  std::shared_ptr<const DumpedMemory> memory;
+  // The crash came as one whole dump file: the bytes of it (unflattened), and null for everything else.
+  // `core` gives an ELF one back as it is.
+  std::shared_ptr<const ByteSource> dump_file;
+  bool dump_is_elf = false;
+  // What a dump's own header says, where VMCOREINFO may not: "" when there is none. Escaped.
+  std::string dump_release, dump_version, dump_machine;
+  uint32_t prstatus_count = 0;  // NT_PRSTATUS notes: one a CPU that was saved
   std::string series;  // "meminspect v1", "meminspect v2", "meminspect v3", or "" when it cannot be told
 
   // Every region received and every one missing, for the region table. sha256 is left empty here.

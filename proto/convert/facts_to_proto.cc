@@ -162,6 +162,14 @@ v1::Defect DefectToProto(const Defect& defect) {
   return out;
 }
 
+v1::Ability AbilityToProto(const Ability& ability) {
+  v1::Ability out;
+  out.set_kind(std::string(AbilityName(ability.kind)));
+  out.set_answer(std::string(AnswerName(ability.answer)));
+  out.set_detail(Utf8OrHex(ability.detail));
+  return out;
+}
+
 void FactsToProto(const CrashFacts& facts, Detail detail, v1::Crash* crash) {
   FactCopier copier(crash);
   crash->set_state(StateToProto(facts.state));
@@ -175,9 +183,11 @@ void FactsToProto(const CrashFacts& facts, Detail detail, v1::Crash* crash) {
   copier.Copy("uptime_seconds", facts.uptime_seconds,
               [&](double value) { crash->set_uptime_seconds(value); });
   crash->set_series(Utf8OrHex(facts.series));
+  crash->set_source(facts.source);
   if (detail == Detail::kSummary) return;
   for (const RegionFacts& region : facts.regions) *crash->add_regions() = RegionToProto(region);
   for (const Defect& defect : facts.defects) *crash->add_defects() = DefectToProto(defect);
+  for (const Ability& ability : facts.abilities) *crash->add_abilities() = AbilityToProto(ability);
 }
 
 v1::LogRecord RecordToProto(const LogRecord& record) {

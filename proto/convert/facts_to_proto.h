@@ -22,6 +22,7 @@ void FactsToProto(const CrashFacts& facts, Detail detail, v1::Crash* crash);
 v1::Crash::State StateToProto(CrashState state);
 v1::Region RegionToProto(const RegionFacts& region);
 v1::Defect DefectToProto(const Defect& defect);
+v1::Ability AbilityToProto(const Ability& ability);
 
 // Appends `record` to `answer`. Where its text is no UTF-8 the message's text is escaped, and raw_texts gets
 // the bytes themselves; raw_texts stays empty as long as no record needs it, and else has one entry (perhaps

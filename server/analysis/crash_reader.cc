@@ -16,9 +16,10 @@ namespace corefleet {
 namespace {
 
 // The table wants the digest of what was received, and only the server has read all of it.
-absl::Status FillDigests(const RegionSet& set, CrashFacts* facts) {
+absl::Status FillDigests(const RegionSet& set, const CoreImage& image, CrashFacts* facts) {
   for (RegionFacts& region : facts->regions) {
     if (!region.index || *region.index >= set.regions.size() || !region.sha256.empty()) continue;
+    if (IsTooLargeToDigest(set.regions[*region.index], image)) continue;
     ASSIGN_OR_RETURN(const Sha256Digest digest, Sha256Of(*set.regions[*region.index].bytes));
     region.sha256 = HexOf(digest);
   }
@@ -91,7 +92,7 @@ absl::Status CrashReader::Read(const CrashId& id) {
 absl::StatusOr<CrashFacts> CrashReader::FactsOf(const CrashId& id) {
   ASSIGN_OR_RETURN(const auto crash, OpenedCrash::Open(id, deps_.index, deps_.store));
   ASSIGN_OR_RETURN(Analysis analysis, RunGuarded(deps_.analyze, *crash));
-  RETURN_IF_ERROR(FillDigests(crash->set(), &analysis.facts));
+  RETURN_IF_ERROR(FillDigests(crash->set(), crash->image(), &analysis.facts));
   RETURN_IF_ERROR(crash->read_failure());
   return std::move(analysis.facts);
 }

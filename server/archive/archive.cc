@@ -104,7 +104,8 @@ absl::StatusOr<std::shared_ptr<const KernelLog>> Archive::Log(absl::string_view 
 absl::StatusOr<std::shared_ptr<const ByteSource>> Archive::Artifact(absl::string_view name,
                                                                     ArtifactKind kind) {
   ASSIGN_OR_RETURN(const auto crash, Open(name));
-  auto artifact = MakeArtifact(kind, crash->image(), crash->set());
+  auto artifact =
+      MakeArtifact(kind, crash->image(), kind == ArtifactKind::kRaw ? crash->received() : crash->set());
   // What was planned while the store was away would lack what is really there.
   RETURN_IF_ERROR(crash->read_failure());
   return artifact;

@@ -4,7 +4,6 @@
 
 #include "base/status_macros.h"
 #include "core/printk/read_log.h"
-#include "core/reassembly/reassemble.h"
 #include "storage/stored_regions.h"
 
 namespace corefleet {
@@ -54,21 +53,22 @@ absl::StatusOr<std::shared_ptr<const OpenedCrash>> OpenedCrash::Open(const Crash
   ASSIGN_OR_RETURN(RegionSet set, OpenStoredRegions(manifest, packs, store));
   auto latch = std::make_shared<ReadLatch>();
   RegionSet latched = Latched(std::move(set), latch);
-  auto crash = std::make_shared<const OpenedCrash>(std::move(manifest), std::move(latched), latch);
+  auto crash = std::make_shared<const OpenedCrash>(std::move(manifest), std::move(latched), nullptr, latch);
   RETURN_IF_ERROR(crash->read_failure());
   return crash;
 }
 
-OpenedCrash::OpenedCrash(Manifest manifest, RegionSet set, std::shared_ptr<const ReadLatch> latch)
+OpenedCrash::OpenedCrash(Manifest manifest, RegionSet received, const DumpOpener* opener,
+                         std::shared_ptr<const ReadLatch> latch)
     : manifest_(std::move(manifest)),
-      set_(std::move(set)),
+      received_(std::move(received)),
       latch_(std::move(latch)),
-      image_(Reassemble(set_)) {}
+      rebuilt_(Rebuild(received_, opener)) {}
 
 absl::StatusOr<std::shared_ptr<const KernelLog>> OpenedCrash::Log() const {
   absl::MutexLock lock(&log_mutex_);
   if (log_ != nullptr) return log_;
-  auto log = std::make_shared<const KernelLog>(ReadLog(image_));
+  auto log = std::make_shared<const KernelLog>(ReadLog(image()));
   RETURN_IF_ERROR(read_failure());
   log_ = log;
   return log;

@@ -12,6 +12,7 @@
 #include "core/manifest/manifest.h"
 #include "core/printk/kernel_log.h"
 #include "core/reassembly/core_image.h"
+#include "core/rebuild.h"
 #include "storage/crash_index.h"
 #include "storage/pack_store.h"
 
@@ -41,13 +42,17 @@ class OpenedCrash {
   static absl::StatusOr<std::shared_ptr<const OpenedCrash>> Open(const CrashId& id, CrashIndex* index,
                                                                  PackStore* store);
 
-  OpenedCrash(Manifest manifest, RegionSet set, std::shared_ptr<const ReadLatch> latch);
+  // `opener` reads compressed dumps; null: only their header is read.
+  OpenedCrash(Manifest manifest, RegionSet received, const DumpOpener* opener,
+              std::shared_ptr<const ReadLatch> latch);
   OpenedCrash(const OpenedCrash&) = delete;
   OpenedCrash& operator=(const OpenedCrash&) = delete;
 
   const Manifest& manifest() const { return manifest_; }
-  const RegionSet& set() const { return set_; }
-  const CoreImage& image() const { return image_; }
+  // As received, and taken apart: `set` starts with the received regions, at the same indexes.
+  const RegionSet& received() const { return received_; }
+  const RegionSet& set() const { return rebuilt_.set; }
+  const CoreImage& image() const { return rebuilt_.image; }
 
   // Not OK once the store has failed a read: what was derived since may lack what is really there. Open it
   // again.
@@ -58,9 +63,9 @@ class OpenedCrash {
 
  private:
   const Manifest manifest_;
-  const RegionSet set_;
+  const RegionSet received_;
   const std::shared_ptr<const ReadLatch> latch_;
-  const CoreImage image_;
+  const Rebuilt rebuilt_;
   mutable absl::Mutex log_mutex_;
   mutable std::shared_ptr<const KernelLog> log_ ABSL_GUARDED_BY(log_mutex_);
 };
