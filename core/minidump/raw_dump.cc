@@ -2,8 +2,6 @@
 
 namespace corefleet {
 
-bool LooksLikeRawDump(ByteView) { return false; }
-
 void UnpackRawDumps(const std::vector<Artifact>&, const DumpOpener*, Pieces*) {}
 
 }  // namespace corefleet
