@@ -165,14 +165,14 @@ std::string StillWorks(const v1::Crash& crash) {
   return absl::StrCat("\nWhat still works: ", absl::StrJoin(works, "; "), "\n");
 }
 
-std::string AbilitiesBlock(const v1::Crash& crash) {
+}  // namespace
+
+std::string DescribeAbilities(const v1::Crash& crash) {
   Rows rows;
   for (const v1::Ability& ability : crash.abilities())
-    rows.push_back({ability.kind(), ability.answer(), ability.detail()});
+    rows.push_back({ability.kind(), ability.answer(), EscapeForTerminal(ability.detail())});
   return Block("What still works", rows);
 }
-
-}  // namespace
 
 absl::string_view ConsequenceOf(absl::string_view code) {
   static constexpr std::pair<absl::string_view, absl::string_view> kCosts[] = {
@@ -257,7 +257,8 @@ std::string DescribeCrash(const v1::Crash& crash, const CrashDetail& options) {
   absl::StrAppend(&out, KernelBlock(crash), TaintBlock(crash.taint()), LogBlock(crash.log()),
                   RegionsBlock(crash, options.all_regions), DefectsBlock(crash), StillWorks(crash));
   if (options.sources) absl::StrAppend(&out, SourcesBlock(crash));
-  return absl::StrCat(out, AbilitiesBlock(crash));
+  if (options.abilities) absl::StrAppend(&out, DescribeAbilities(crash));
+  return out;
 }
 
 std::string DescribeNextSteps(const v1::Crash& crash) {

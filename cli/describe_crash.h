@@ -11,6 +11,7 @@ namespace corefleet {
 struct CrashDetail {
   bool sources = false;      // where each fact was read
   bool all_regions = false;  // else only those that are not as they should be, when there are many
+  bool abilities = true;     // end with DescribeAbilities
 };
 
 // A crash for a person, in blocks: what died, taint, log, regions, defects with what each costs. Escaped;
@@ -19,6 +20,9 @@ std::string DescribeCrash(const v1::Crash& crash, const CrashDetail& options);
 
 // What to type next, for a crash that a server has: ready to paste. Pure.
 std::string DescribeNextSteps(const v1::Crash& crash);
+
+// What can still be done with it: log yes, tasks no, run queues 6 of 8. "" when nobody has looked.
+std::string DescribeAbilities(const v1::Crash& crash);
 
 // What a defect of this code costs whoever reads the crash. "" for a code that this program does not know.
 absl::string_view ConsequenceOf(absl::string_view defect_code);

@@ -16,8 +16,9 @@ int Run(const Arguments& arguments, const Surroundings& where) {
     return kDone;
   }
   const bool verbose = arguments.Has("verbose");
-  *where.out << DescribeCrash(*crash, {.sources = verbose, .all_regions = verbose});
-  if (crash->state() != v1::Crash::RECEIVED) *where.out << DescribeNextSteps(*crash);
+  *where.out << DescribeCrash(*crash, {.sources = verbose, .all_regions = verbose, .abilities = false});
+  if (crash->state() != v1::Crash::RECEIVED)
+    *where.out << DescribeNextSteps(*crash) << DescribeAbilities(*crash);
   return kDone;
 }
 

@@ -129,6 +129,18 @@ TEST(EveryDefectCode, SaysWhatItCosts) {
   }
 }
 
+TEST(DescribeAbilities, IsTheEndOfTheDescription) {
+  v1::Crash crash = Oops();
+  EXPECT_EQ(DescribeAbilities(crash), "");
+  v1::Ability* ability = crash.add_abilities();
+  ability->set_kind("per-cpu");
+  ability->set_answer("partly");
+  ability->set_detail("6 of 8\x1b[2J");
+  EXPECT_EQ(DescribeAbilities(crash), "\nWhat still works\n  per-cpu  partly  6 of 8\\x1b[2J\n");
+  EXPECT_TRUE(absl::EndsWith(DescribeCrash(crash, {}), DescribeAbilities(crash)));
+  EXPECT_FALSE(absl::StrContains(DescribeCrash(crash, {.abilities = false}), "What still works"));
+}
+
 TEST(FormatCpus, JoinsRuns) {
   v1::Cpus cpus;
   EXPECT_EQ(FormatCpus(cpus.online()), "none");
