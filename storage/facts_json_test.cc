@@ -39,6 +39,8 @@ CrashFacts FullFacts() {
                .last_ts_nsec = 6,
                .method = "ring"};
   facts.series = "meminspect v3";
+  facts.source = "rawdump";
+  facts.abilities = {{Ability::Kind::kPerCpu, Ability::Answer::kPartly, "6 of 8"}};
   facts.regions = {{.name = "Kprb_info",
                     .file_name = "md_Kprb_info.BIN",
                     .id = 24,
@@ -91,6 +93,8 @@ TEST(FactsJsonTest, EveryFieldComesBack) {
   EXPECT_EQ(back->log.last_ts_nsec, 6u);
   EXPECT_EQ(back->log.method, "ring");
   EXPECT_EQ(back->series, "meminspect v3");
+  EXPECT_EQ(back->source, "rawdump");
+  EXPECT_EQ(back->abilities, FullFacts().abilities);
 }
 
 TEST(FactsJsonTest, RegionsAndDefectsComeBack) {
@@ -122,6 +126,13 @@ TEST(FactsJsonTest, ASummaryLeavesTheLongListsOut) {
   EXPECT_TRUE(back->regions.empty());
   EXPECT_TRUE(back->defects.empty());
   EXPECT_EQ(back->series, "meminspect v3");
+}
+
+TEST(FactsJsonTest, AnAbilityOfANewerVersionIsSkipped) {
+  const auto back = DecodeFacts(
+      R"({"abilities":[{"kind":"teleport","answer":"yes"},{"kind":"log","answer":"no","detail":"x"}]})");
+  ASSERT_TRUE(back.ok()) << back.status();
+  EXPECT_EQ(back->abilities, (std::vector<Ability>{{Ability::Kind::kLog, Ability::Answer::kNo, "x"}}));
 }
 
 TEST(FactsJsonTest, NoFactsAreFactsToo) {
