@@ -6,19 +6,19 @@
 
 #include "absl/strings/str_cat.h"
 #include "core/printk/recovery.h"
-#include "tests/support/ring_builder.h"
+#include "tests/support/fake_memory.h"
 
 namespace corefleet {
 namespace {
 
-Ring RingOf(const RingBuilder& builder) {
+Ring RingOf(const RingWriter& builder) {
   const RingLayout layout = RingLayout::From(Vmcoreinfo(), 8, Endian::kLittle);
   const std::optional<RingHeader> header = ParseRingHeader(layout, builder.Header());
   EXPECT_TRUE(header.has_value());
-  return header ? Ring::Read(builder.Memory(), layout, *header) : Ring();
+  return header ? Ring::Read(MemoryOf(builder), layout, *header) : Ring();
 }
 
-RingRecords Read(const RingBuilder& builder) { return ReadRing(RingOf(builder)); }
+RingRecords Read(const RingWriter& builder) { return ReadRing(RingOf(builder)); }
 
 std::vector<std::string> Texts(const RingRecords& result) {
   std::vector<std::string> texts;
@@ -29,8 +29,8 @@ std::vector<std::string> Texts(const RingRecords& result) {
 using Strings = std::vector<std::string>;
 
 // As many records as there are slots, of several lengths.
-RingBuilder Filled(size_t records, uint32_t size_bits = 12) {
-  RingBuilder builder(4, size_bits);
+RingWriter Filled(size_t records, uint32_t size_bits = 12) {
+  RingWriter builder({.count_bits = 4, .size_bits = size_bits});
   for (size_t i = 0; i < records; ++i) {
     builder.Add({.text = absl::StrCat("record number ", i, std::string(i % 7, '.')), .ts_nsec = i * 1000});
   }
@@ -38,7 +38,7 @@ RingBuilder Filled(size_t records, uint32_t size_bits = 12) {
 }
 
 TEST(RingReaderTest, ReadsEveryFieldOfARecord) {
-  RingBuilder builder(4, 10);
+  RingWriter builder({.count_bits = 4, .size_bits = 10});
   builder.Add({.text = "two\nlines",
                .ts_nsec = 1234567891,
                .level = 3,
@@ -64,7 +64,7 @@ TEST(RingReaderTest, ReadsEveryFieldOfARecord) {
 }
 
 TEST(RingReaderTest, StringsWithoutANulEndWithTheirField) {
-  RingBuilder builder(4, 10);
+  RingWriter builder({.count_bits = 4, .size_bits = 10});
   builder.Add({.text = "x", .subsystem = std::string(16, 's'), .device = std::string(48, 'd')});
   const RingRecords result = Read(builder);
   EXPECT_EQ(result.records[0].subsystem, std::string(16, 's'));
@@ -72,7 +72,7 @@ TEST(RingReaderTest, StringsWithoutANulEndWithTheirField) {
 }
 
 TEST(RingReaderTest, AnEmptyRingIsEmpty) {
-  const RingRecords result = Read(RingBuilder(4, 10));
+  const RingRecords result = Read(RingWriter({.count_bits = 4, .size_bits = 10}));
   EXPECT_TRUE(result.records.empty());
   EXPECT_EQ(result.method, RingMethod::kNone);
 }
@@ -80,7 +80,7 @@ TEST(RingReaderTest, AnEmptyRingIsEmpty) {
 TEST(RingReaderTest, FollowsBlocksThatWrap) {
   // 16 slots and 256 bytes: texts go round the array several times.
   for (const bool exact_fit : {false, true}) {
-    RingBuilder builder(4, 8);
+    RingWriter builder({.count_bits = 4, .size_bits = 8});
     if (exact_fit) builder.AllowExactFit();
     Strings all;
     for (size_t i = 0; i < 100; ++i) {
@@ -99,7 +99,7 @@ TEST(RingReaderTest, FollowsBlocksThatWrap) {
 }
 
 TEST(RingReaderTest, ABlockMayEndExactlyAtTheEnd) {
-  RingBuilder builder(4, 6);
+  RingWriter builder({.count_bits = 4, .size_bits = 6});
   builder.AllowExactFit();
   builder.Add({.text = std::string(24, 'a')});  // 32 bytes
   builder.Add({.text = std::string(24, 'b')});  // to the end of 64
@@ -107,7 +107,7 @@ TEST(RingReaderTest, ABlockMayEndExactlyAtTheEnd) {
 }
 
 TEST(RingReaderTest, TellsEmptyLinesFromLostOnes) {
-  RingBuilder builder(4, 10);
+  RingWriter builder({.count_bits = 4, .size_bits = 10});
   builder.Add({.text = "before"});
   builder.AddEmptyLine(5);
   builder.AddLost(6);
@@ -121,7 +121,7 @@ TEST(RingReaderTest, TellsEmptyLinesFromLostOnes) {
 }
 
 TEST(RingReaderTest, DoesNotStopAtARecordUnderWay) {
-  RingBuilder builder = Filled(3);
+  RingWriter builder = Filled(3);
   const uint64_t torn = builder.Add({.text = "half wri", .spare = 8});
   builder.SetState(torn, 0);
   const uint64_t open = builder.Add({.text = "committed, no newline yet", .flags = 0});
@@ -135,13 +135,13 @@ TEST(RingReaderTest, DoesNotStopAtARecordUnderWay) {
 }
 
 TEST(RingReaderTest, RecycledSlotsAreNoRecords) {
-  RingBuilder builder = Filled(3);
+  RingWriter builder = Filled(3);
   builder.SetState(builder.last_id() - 1, 3);
   EXPECT_EQ(Read(builder).records.size(), 2u);
 }
 
 TEST(RingReaderTest, AnOverwrittenBlockLosesOnlyItsText) {
-  RingBuilder builder = Filled(5);
+  RingWriter builder = Filled(5);
   const uint64_t id = builder.last_id() - 2;
   builder.data[builder.BeginOf(id)] ^= 0xff;
   const RingRecords result = Read(builder);
@@ -152,7 +152,7 @@ TEST(RingReaderTest, AnOverwrittenBlockLosesOnlyItsText) {
 }
 
 TEST(RingReaderTest, ATextLongerThanItsBlockIsCut) {
-  RingBuilder builder(4, 10);
+  RingWriter builder({.count_bits = 4, .size_bits = 10});
   const uint64_t id = builder.Add({.text = "12345678"});
   builder.info(id)[16] = 200;
   const RingRecords result = Read(builder);
@@ -161,7 +161,7 @@ TEST(RingReaderTest, ATextLongerThanItsBlockIsCut) {
 }
 
 TEST(RingReaderTest, ASeqThatLiesIsRepaired) {
-  RingBuilder builder = Filled(9);
+  RingWriter builder = Filled(9);
   builder.info(builder.last_id() - 4)[5] = 0x77;
   const RingRecords result = Read(builder);
   ASSERT_EQ(result.records.size(), 9u);
@@ -171,7 +171,7 @@ TEST(RingReaderTest, ASeqThatLiesIsRepaired) {
 
 TEST(RingReaderTest, PositionsThatNoWriterMakes) {
   for (const uint64_t begin : {uint64_t{4}, uint64_t{1} << 40, UINT64_MAX, UINT64_MAX - 7}) {
-    RingBuilder builder = Filled(3);
+    RingWriter builder = Filled(3);
     std::memcpy(builder.descriptor(builder.last_id()) + 8, &begin, sizeof(begin));
     const RingRecords result = Read(builder);
     ASSERT_EQ(result.records.size(), 3u);
@@ -181,7 +181,7 @@ TEST(RingReaderTest, PositionsThatNoWriterMakes) {
 }
 
 TEST(RingReaderTest, InsaneHeadWalksTheDescriptors) {
-  const RingBuilder builder = Filled(40);
+  const RingWriter builder = Filled(40);
   const Strings expected = Texts(Read(builder));
   for (const uint64_t head : {uint64_t{0}, uint64_t{12345}, UINT64_MAX}) {
     Ring ring = RingOf(builder);
@@ -195,7 +195,7 @@ TEST(RingReaderTest, InsaneHeadWalksTheDescriptors) {
 TEST(RingReaderTest, WithoutDescriptorsTextIsFoundByItsId) {
   // 9 bits: the texts wrap, so an id stands at the array's end without its text.
   for (const uint32_t size_bits : {12u, 9u}) {
-    const RingBuilder builder = Filled(40, size_bits);
+    const RingWriter builder = Filled(40, size_bits);
     const Strings expected = Texts(Read(builder));
     Ring ring = RingOf(builder);
     ring.descs = SparseBytes();
@@ -211,7 +211,7 @@ TEST(RingReaderTest, WithoutDescriptorsTextIsFoundByItsId) {
 }
 
 TEST(RingReaderTest, WithoutAnythingElseTextIsCarved) {
-  RingBuilder builder(4, 12);
+  RingWriter builder({.count_bits = 4, .size_bits = 12});
   // As the kernel leaves a block: the level prefix was cut off in front, so the last two bytes stand there
   // twice.
   for (int i = 10; i < 14; ++i)
@@ -238,16 +238,16 @@ TEST(RingReaderTest, FillPatternsAreNoText) {
 }
 
 TEST(RingReaderTest, ATruncatedArrayCostsOnlyWhatIsInIt) {
-  const RingBuilder whole = Filled(16);
+  const RingWriter whole = Filled(16);
   const Strings expected = Texts(Read(whole));
-  for (const auto array : {&RingBuilder::descs, &RingBuilder::infos, &RingBuilder::data}) {
+  for (const auto array : {&RingWriter::descs, &RingWriter::infos, &RingWriter::data}) {
     for (size_t length = 0; length <= (whole.*array).size(); length += 40) {
-      RingBuilder builder = whole;
+      RingWriter builder = whole;
       (builder.*array).resize(length);
       Ring ring = RingOf(whole);
-      ring.descs = SparseBytes::ReadVirtual(builder.Memory(), builder.descs_vaddr, whole.descs.size());
-      ring.infos = SparseBytes::ReadVirtual(builder.Memory(), builder.infos_vaddr, whole.infos.size());
-      ring.data = SparseBytes::ReadVirtual(builder.Memory(), builder.data_vaddr, whole.data.size());
+      ring.descs = SparseBytes::ReadVirtual(MemoryOf(builder), builder.descs_vaddr, whole.descs.size());
+      ring.infos = SparseBytes::ReadVirtual(MemoryOf(builder), builder.infos_vaddr, whole.infos.size());
+      ring.data = SparseBytes::ReadVirtual(MemoryOf(builder), builder.data_vaddr, whole.data.size());
       for (const LogRecord& record : ReadRing(ring).records) {
         if (record.text_state != TextState::kWhole) continue;
         EXPECT_EQ(record.text, expected[record.seq]);
@@ -259,7 +259,7 @@ TEST(RingReaderTest, ATruncatedArrayCostsOnlyWhatIsInIt) {
 // A ring that claims the same long text for every one of its slots must not make the reader hold it again and
 // again.
 TEST(RingReaderTest, TextIsBoundedByTheRing) {
-  RingBuilder builder(12, 16);
+  RingWriter builder({.count_bits = 12, .size_bits = 16});
   for (size_t i = 0; i < builder.count(); ++i) builder.Add({.text = "x"});
   for (uint64_t id = builder.first_id(); id <= builder.last_id(); ++id) {
     const uint64_t begin = (id - builder.first_id()) * 8;
@@ -276,7 +276,7 @@ TEST(RingReaderTest, TextIsBoundedByTheRing) {
 
 TEST(RingHeaderTest, RefusesWhatCannotBe) {
   const RingLayout layout = RingLayout::From(Vmcoreinfo(), 8, Endian::kLittle);
-  std::vector<uint8_t> header = RingBuilder(4, 10).Header();
+  std::vector<uint8_t> header = RingWriter({.count_bits = 4, .size_bits = 10}).Header();
   EXPECT_TRUE(ParseRingHeader(layout, header).has_value());
   EXPECT_FALSE(ParseRingHeader(layout, ByteView(header).subspan(0, 87)).has_value());
   EXPECT_FALSE(ParseRingHeader(layout, std::vector<uint8_t>(88, 0)).has_value());
