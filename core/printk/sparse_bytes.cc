@@ -48,14 +48,27 @@ void SparseBytes::Add(uint64_t offset, std::vector<uint8_t> bytes) {
   extents_.push_back({offset, std::move(bytes)});
 }
 
+std::vector<SparseBytes::Extent>::const_iterator SparseBytes::ExtentAt(uint64_t offset) const {
+  const auto after =
+      std::upper_bound(extents_.begin(), extents_.end(), offset,
+                       [](uint64_t value, const Extent& extent) { return value < extent.offset; });
+  return after == extents_.begin() ? extents_.end() : std::prev(after);
+}
+
 ByteView SparseBytes::Prefix(uint64_t offset, uint64_t length) const {
-  auto after = std::upper_bound(extents_.begin(), extents_.end(), offset,
-                                [](uint64_t value, const Extent& extent) { return value < extent.offset; });
-  if (after == extents_.begin()) return {};
-  const Extent& extent = *std::prev(after);
-  const uint64_t skip = offset - extent.offset;
-  if (skip >= extent.bytes.size()) return {};
-  return ByteView(extent.bytes).subspan(skip, std::min<uint64_t>(length, extent.bytes.size() - skip));
+  const auto extent = ExtentAt(offset);
+  if (extent == extents_.end()) return {};
+  const uint64_t skip = offset - extent->offset;
+  if (skip >= extent->bytes.size()) return {};
+  return ByteView(extent->bytes).subspan(skip, std::min<uint64_t>(length, extent->bytes.size() - skip));
+}
+
+uint64_t SparseBytes::NextAvailable(uint64_t offset) const {
+  auto extent = ExtentAt(offset);
+  if (extent == extents_.end()) return extents_.empty() ? size_ : extents_.front().offset;
+  if (offset - extent->offset < extent->bytes.size()) return offset;
+  ++extent;
+  return extent == extents_.end() ? size_ : extent->offset;
 }
 
 ByteView SparseBytes::Whole(uint64_t offset, uint64_t length) const {

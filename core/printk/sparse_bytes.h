@@ -34,6 +34,8 @@ class SparseBytes {
   ByteView Prefix(uint64_t offset, uint64_t length) const;
   // All `length` bytes at `offset`, or an empty view.
   ByteView Whole(uint64_t offset, uint64_t length) const;
+  // The first offset, not below `offset`, whose byte is there; size() when there is none.
+  uint64_t NextAvailable(uint64_t offset) const;
 
   struct Extent {
     uint64_t offset;
@@ -44,6 +46,8 @@ class SparseBytes {
 
  private:
   void Add(uint64_t offset, std::vector<uint8_t> bytes);
+  // The last extent that starts at or before `offset`, or the end.
+  std::vector<Extent>::const_iterator ExtentAt(uint64_t offset) const;
 
   uint64_t size_ = 0;
   uint64_t available_ = 0;
