@@ -93,6 +93,28 @@ Region MemoryRegion(const std::string& file_name, absl::string_view bytes) {
   return region;
 }
 
+std::vector<std::string> PacksIn(const std::string& folder) {
+  std::vector<std::string> packs;
+  std::error_code error;
+  for (std::filesystem::directory_iterator it(folder, error), end; !error && it != end; it.increment(error)) {
+    std::string path = it->path().string();
+    if (absl::EndsWith(path, kPackSuffix)) packs.push_back(std::move(path));
+  }
+  if (packs.empty()) Die(absl::StrCat("no pack in ", folder, "; does the test's data list its packs?"));
+  std::sort(packs.begin(), packs.end());
+  return packs;
+}
+
+std::vector<CorpusCase> ReadPacks(const std::vector<std::string>& paths) {
+  std::vector<CorpusCase> cases;
+  for (const std::string& path : paths) {
+    absl::StatusOr<CorpusCase> crash = ReadCorpusPack(path);
+    if (!crash.ok()) Die(absl::StrCat(path, ": ", crash.status().ToString()));
+    cases.push_back(*std::move(crash));
+  }
+  return cases;
+}
+
 }  // namespace
 
 const std::string& CorpusCase::file(const std::string& file_name) const {
@@ -101,18 +123,7 @@ const std::string& CorpusCase::file(const std::string& file_name) const {
   return entry->second;
 }
 
-std::vector<std::string> CorpusPacks() {
-  std::vector<std::string> packs;
-  std::error_code error;
-  for (std::filesystem::directory_iterator it("tests/corpus", error), end; !error && it != end;
-       it.increment(error)) {
-    std::string path = it->path().string();
-    if (absl::EndsWith(path, kPackSuffix)) packs.push_back(std::move(path));
-  }
-  if (packs.empty()) Die("no pack in tests/corpus; does the test's data list //tests/corpus:crashes?");
-  std::sort(packs.begin(), packs.end());
-  return packs;
-}
+std::vector<std::string> CorpusPacks() { return PacksIn("tests/corpus"); }
 
 absl::StatusOr<CorpusCase> ReadCorpusPack(const std::string& path) {
   absl::StatusOr<std::string> packed = ReadFile(path);
@@ -133,14 +144,21 @@ CorpusCase ReadCorpusCase(absl::string_view name) {
   return *std::move(crash);
 }
 
-std::vector<CorpusCase> ReadCorpus() {
-  std::vector<CorpusCase> cases;
-  for (const std::string& path : CorpusPacks()) {
-    absl::StatusOr<CorpusCase> crash = ReadCorpusPack(path);
-    if (!crash.ok()) Die(absl::StrCat(path, ": ", crash.status().ToString()));
-    cases.push_back(*std::move(crash));
+std::vector<CorpusCase> ReadCorpus() { return ReadPacks(CorpusPacks()); }
+
+std::vector<CorpusCase> ReadInputCorpus() { return ReadPacks(PacksIn("tests/corpus/inputs")); }
+
+RegionSet InputsOf(const CorpusCase& crash) {
+  RegionSet set;
+  for (const auto& [name, bytes] : crash.files) {
+    if (name == "expected.json" || name == "log.txt") continue;
+    Region file;
+    file.kind = RegionKind::kArtifact;
+    file.file_name = name;
+    file.bytes = std::make_shared<MemorySource>(absl::string_view(bytes));
+    set.regions.push_back(std::move(file));
   }
-  return cases;
+  return set;
 }
 
 RegionSet RegionsOf(const CorpusCase& crash, WithTable table) {

@@ -33,6 +33,12 @@ CorpusCase ReadCorpusCase(absl::string_view name);
 // Every case there is.
 std::vector<CorpusCase> ReadCorpus();
 
+// Every case of tests/corpus/inputs: what other sources than a region folder leave. Needs
+// //tests/corpus:inputs.
+std::vector<CorpusCase> ReadInputCorpus();
+// Its files as they were found, but for the truth (expected.json, log.txt).
+RegionSet InputsOf(const CorpusCase& crash);
+
 enum class WithTable { kNo, kYes };
 
 // What a device would hand over: every md_*.BIN, named as a collector names it (name and id out of the file's
