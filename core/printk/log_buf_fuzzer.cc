@@ -42,7 +42,7 @@ void CheckRecords(const LogBuf& log) {
 
 std::vector<std::string> FuzzSeeds() {
   std::vector<std::string> seeds;
-  for (uint8_t kernel = 0; kernel < 16; ++kernel) {
+  for (const uint8_t kernel : {0, 1, 2, 4, 8, 15}) {
     LogBufWriter writer(ShapeOf(kernel));
     seeds.push_back(Pack(kernel, writer));
     for (int i = 0; i < 60; ++i) {

@@ -73,6 +73,13 @@ std::optional<Info> RingElements::InfoAt(uint64_t slot) const {
   return info;
 }
 
+std::optional<uint64_t> RingElements::SeqAt(uint64_t slot) const {
+  const RingLayout& layout = ring_.layout;
+  const ByteView bytes = ring_.infos.Whole(slot * layout.info_size + layout.seq, 8);
+  if (bytes.empty()) return {};
+  return LoadInteger(bytes, 8, layout.endian);
+}
+
 TextBlock RingElements::BlockOf(const Descriptor& descriptor) const {
   const uint64_t begin = descriptor.begin;
   const uint64_t next = descriptor.next;

@@ -71,6 +71,8 @@ class RingElements {
   // nullopt when the slot is not in the image.
   std::optional<Descriptor> DescriptorAt(uint64_t slot) const;
   std::optional<Info> InfoAt(uint64_t slot) const;
+  // Its seq alone.
+  std::optional<uint64_t> SeqAt(uint64_t slot) const;
   TextBlock BlockOf(const Descriptor& descriptor) const;
   // The descriptor id that is stored at `offset` of the text ring, in front of every block.
   std::optional<uint64_t> IdAt(uint64_t offset) const;

@@ -52,13 +52,13 @@ class Sequence {
       const std::optional<Descriptor> desc = elements.DescriptorAt(slot);
       if (!desc || elements.SlotOf(desc->id) != slot) continue;
       if (desc->state != DescriptorState::kCommitted && desc->state != DescriptorState::kFinalized) continue;
-      const std::optional<Info> info = elements.InfoAt(slot);
-      if (!info || elements.SlotOf(info->record.seq) != slot) continue;
-      const uint64_t vote = (info->record.seq - desc->id) & id_mask_;
+      const std::optional<uint64_t> seq = elements.SeqAt(slot);
+      if (!seq || elements.SlotOf(*seq) != slot) continue;
+      const uint64_t vote = (*seq - desc->id) & id_mask_;
       if (votes == 0) {
         constant = vote;
         anchor_id_ = desc->id;
-        anchor_seq_ = info->record.seq;
+        anchor_seq_ = *seq;
       }
       votes += vote == constant ? 1 : uint64_t(-1);
     }
@@ -72,14 +72,21 @@ class Sequence {
 // Decodes the records of a list of ids, each with whatever of its descriptor, its info and its text is there.
 class Decoder {
  public:
-  // `ids` ascend and lie within one lap of the ring.
+  // `ids` ascend and lie within one lap of the ring. With `salvage`, slots that the kernel had given up count
+  // too, as far as everything in them still agrees.
   Decoder(const Ring& ring, const RingElements& elements, const Sequence& sequence,
-          const std::vector<uint64_t>& ids)
-      : ring_(ring), elements_(elements), sequence_(sequence), ids_(ids), text_left_(ring.data.available()) {}
+          const std::vector<uint64_t>& ids, bool salvage)
+      : ring_(ring),
+        elements_(elements),
+        sequence_(sequence),
+        ids_(ids),
+        salvage_(salvage),
+        text_left_(ring.data.available()) {}
 
   RingRecords Decode() {
-    for (const uint64_t id : ids_) DecodeOne(id);
     auto& records = result_.records;
+    records.reserve(ids_.size());
+    for (const uint64_t id : ids_) DecodeOne(id);
     std::stable_sort(records.begin(), records.end(),
                      [](const auto& a, const auto& b) { return a.seq < b.seq; });
     const auto same = [](const LogRecord& a, const LogRecord& b) { return a.seq == b.seq; };
@@ -99,6 +106,8 @@ class Decoder {
       DecodeUnfinished(*desc, info);
     } else if (desc->state != DescriptorState::kReusable) {
       DecodeWhole(*desc, info);
+    } else if (salvage_ && info) {
+      DecodeRecycled(*desc, *info);
     }
   }
 
@@ -115,17 +124,53 @@ class Decoder {
         break;
       case TextBlock::Kind::kDamaged:
         ++result_.damaged;
-        record.text_state = TextState::kLost;
+        TakeTextById(desc.id, info, &record);
         break;
       case TextBlock::Kind::kBlock:
         if (elements_.IdAt(block.offset) != desc.id) {
-          record.text_state = TextState::kLost;
-        } else if (info) {
-          TakeText(block.offset, block.length - elements_.word(), info->text_len, &record);
+          TakeTextById(desc.id, info, &record);
         } else {
-          GuessTextAt(block.offset, block.length - elements_.word(), &record);
+          TakeTextOf(block, info, &record);
         }
     }
+    result_.records.push_back(std::move(record));
+  }
+
+  void TakeTextOf(const TextBlock& block, const std::optional<Info>& info, LogRecord* record) {
+    const uint64_t room = block.length - elements_.word();
+    if (info) {
+      TakeText(block.offset, room, info->text_len, record);
+    } else {
+      GuessTextAt(block.offset, room, record);
+    }
+  }
+
+  // The descriptor leads to a block of another record, or nowhere: it or the ring's size may be what is
+  // damaged, and the block be somewhere else.
+  void TakeTextById(uint64_t id, const std::optional<Info>& info, LogRecord* record) {
+    record->text_state = TextState::kLost;
+    if (!info || info->text_len == 0) return;
+    const std::optional<uint64_t> offset = Blocks().Find(id, info->text_len);
+    if (!offset) return;
+    record->text_state = TextState::kWhole;
+    TakeText(*offset, info->text_len, info->text_len, record);
+    if (record->text_state != TextState::kWhole) return;
+    record->text_state = TextState::kCarved;
+    ++result_.found_by_id;
+  }
+
+  // The kernel gave this record up and wrote nothing else into its place.
+  void DecodeRecycled(const Descriptor& desc, const Info& info) {
+    const TextBlock block = elements_.BlockOf(desc);
+    if (info.record.seq != sequence_.SeqOf(desc.id) || block.kind != TextBlock::Kind::kBlock ||
+        elements_.IdAt(block.offset) != desc.id || info.text_len > block.length - elements_.word()) {
+      return;
+    }
+    LogRecord record = info.record;
+    TakeTextOf(block, info, &record);
+    if (record.text_state != TextState::kWhole) return;
+    record.text_state = TextState::kCarved;
+    ++result_.recycled;
     result_.records.push_back(std::move(record));
   }
 
@@ -133,7 +178,10 @@ class Decoder {
   void DecodeUnfinished(const Descriptor& desc, const std::optional<Info>& info) {
     ++result_.unfinished;
     const TextBlock block = elements_.BlockOf(desc);
-    if (block.kind != TextBlock::Kind::kBlock || elements_.IdAt(block.offset) != desc.id) return;
+    if (block.kind != TextBlock::Kind::kBlock || elements_.IdAt(block.offset) != desc.id) {
+      ++result_.unfinished_without_text;
+      return;
+    }
     LogRecord record = info ? info->record : LogRecord{};
     record.seq = sequence_.SeqOf(desc.id);
     const uint64_t room = block.length - elements_.word();
@@ -148,8 +196,11 @@ class Decoder {
 
   void DecodeByInfo(uint64_t id, const Info& info) {
     LogRecord record = info.record;
-    // The slot of a record that never was, or of an older lap.
-    if (record.seq != sequence_.SeqOf(id) || (record.ts_nsec == 0 && info.text_len == 0)) return;
+    if (record.ts_nsec == 0 && info.text_len == 0) return;  // the slot of a record that never was
+    if (record.seq != sequence_.SeqOf(id)) {
+      ++result_.damaged;
+      return;
+    }
     if (info.text_len > 0) {
       const std::optional<uint64_t> offset = Blocks().Find(id, info.text_len);
       if (offset) {
@@ -163,7 +214,11 @@ class Decoder {
 
   void DecodeByBlock(uint64_t id) {
     const std::optional<uint64_t> offset = Blocks().Find(id, elements_.word());
-    if (!offset) return;
+    if (!offset) {
+      ++result_.absent;
+      return;
+    }
+    ++result_.no_info;
     const std::optional<uint64_t> next = Blocks().Find((id + 1) & elements_.id_mask(), 0);
     const uint64_t start = *offset + elements_.word();
     const uint64_t end = next && *next > start ? *next : ring_.data.size();
@@ -175,6 +230,7 @@ class Decoder {
 
   void FixSeq(uint64_t id, bool has_info, LogRecord* record) {
     const uint64_t seq = sequence_.SeqOf(id);
+    if (!has_info) ++result_.no_info;
     if (has_info && record->seq != seq) ++result_.damaged;
     record->seq = seq;
   }
@@ -182,7 +238,7 @@ class Decoder {
   void TakeText(uint64_t offset, uint64_t room, uint64_t text_len, LogRecord* record) {
     const ByteView text = ring_.data.Prefix(offset + elements_.word(), std::min(room, text_len));
     if (!Spend(text.size(), record)) return;
-    record->text = std::string(TextOf(text));
+    record->text.assign(reinterpret_cast<const char*>(text.data()), text.size());
     if (text.size() == text_len) return;
     record->text_state = text.empty() && room > 0 ? TextState::kLost : TextState::kTruncated;
   }
@@ -218,6 +274,7 @@ class Decoder {
   const RingElements& elements_;
   const Sequence& sequence_;
   const std::vector<uint64_t>& ids_;
+  const bool salvage_;
   uint64_t text_left_;
   std::optional<BlockIndex> blocks_;
   RingRecords result_;
@@ -241,33 +298,54 @@ std::vector<uint64_t> IdsOfHeader(const Ring& ring, const RingElements& elements
   return ids;
 }
 
+bool IsReadable(DescriptorState state) {
+  return state == DescriptorState::kCommitted || state == DescriptorState::kFinalized;
+}
+
+// True when there are records that are not between tail and head: no writer leaves such, so one of the two is
+// damaged, however possible it looks.
+bool HasRecordsOutside(const Ring& ring, const RingElements& elements, const Sequence& sequence) {
+  for (uint64_t slot = 0; slot < SlotsIn(ring.descs, ring.layout.desc_size, ring.count); ++slot) {
+    const std::optional<Descriptor> desc = elements.DescriptorAt(slot);
+    if (!desc || !IsReadable(desc->state) || elements.SlotOf(desc->id) != slot) continue;
+    const uint64_t span = (*ring.head_id - *ring.tail_id) & elements.id_mask();
+    if (((desc->id - *ring.tail_id) & elements.id_mask()) <= span) continue;
+    if (elements.SeqAt(slot) == sequence.SeqOf(desc->id)) return true;
+  }
+  return false;
+}
+
 // The id that a slot seems to hold, by its descriptor or else by its info.
 std::optional<uint64_t> IdOfSlot(const RingElements& elements, const Sequence& sequence, uint64_t slot) {
   if (const std::optional<Descriptor> desc = elements.DescriptorAt(slot)) {
     // Slots never used are all zero.
-    const bool in_use = desc->state != DescriptorState::kReusable && (desc->id != 0 || desc->begin != 0);
+    const bool in_use = desc->id != 0 || desc->begin != 0;
     return in_use && elements.SlotOf(desc->id) == slot ? std::optional(desc->id) : std::nullopt;
   }
-  const std::optional<Info> info = elements.InfoAt(slot);
-  if (!info || elements.SlotOf(info->record.seq) != slot) return {};
-  return sequence.IdOf(info->record.seq);
+  const std::optional<uint64_t> seq = elements.SeqAt(slot);
+  if (!seq || elements.SlotOf(*seq) != slot) return {};
+  return sequence.IdOf(*seq);
 }
 
 // The ids of all slots that look used, without those that are not within one lap of most others.
 std::vector<uint64_t> IdsOfSlots(const Ring& ring, const RingElements& elements, const Sequence& sequence) {
   const uint64_t slots = SlotsIn(ring);
-  std::vector<uint64_t> ids;
+  // By seq, which unlike 32-bit ids does not wrap.
+  std::vector<uint64_t> seqs;
   for (uint64_t slot = 0; slot < slots; ++slot) {
-    if (const std::optional<uint64_t> id = IdOfSlot(elements, sequence, slot)) ids.push_back(*id);
+    const std::optional<uint64_t> id = IdOfSlot(elements, sequence, slot);
+    if (id) seqs.push_back(sequence.SeqOf(*id));
   }
-  std::sort(ids.begin(), ids.end());
+  std::sort(seqs.begin(), seqs.end());
   size_t best = 0;
   size_t best_size = 0;
-  for (size_t first = 0, end = 0; first < ids.size(); ++first) {
-    while (end < ids.size() && ids[end] - ids[first] < ring.count) ++end;
+  for (size_t first = 0, end = 0; first < seqs.size(); ++first) {
+    while (end < seqs.size() && seqs[end] - seqs[first] < ring.count) ++end;
     if (end - first > best_size) std::tie(best, best_size) = std::pair(first, end - first);
   }
-  return std::vector<uint64_t>(ids.begin() + best, ids.begin() + best + best_size);
+  std::vector<uint64_t> ids;
+  for (size_t i = best; i < best + best_size; ++i) ids.push_back(sequence.IdOf(seqs[i]));
+  return ids;
 }
 
 bool IsPowerOfTwo(uint64_t value) { return value != 0 && (value & (value - 1)) == 0; }
@@ -275,6 +353,13 @@ bool IsPowerOfTwo(uint64_t value) { return value != 0 && (value & (value - 1)) =
 RingMethod MethodFor(const Ring& ring, RingMethod with_descriptors) {
   if (ring.descs.available() >= ring.layout.desc_size) return with_descriptors;
   return ring.infos.available() >= ring.layout.info_size ? RingMethod::kInfos : RingMethod::kCarved;
+}
+
+// How many records there are between the newest that was read and `last_seq`.
+uint64_t MissingAfter(const RingRecords& found, uint64_t last_seq) {
+  const uint64_t newest = found.records.back().seq;
+  const uint64_t after = last_seq > newest ? last_seq - newest : 0;
+  return after - std::min(after, found.unfinished_without_text);
 }
 
 RingRecords Carve(const Ring& ring) {
@@ -307,12 +392,19 @@ RingRecords ReadRing(const Ring& ring) {
   const RingElements elements(ring);
   const Sequence sequence(ring, elements);
   const auto decode = [&](const std::vector<uint64_t>& ids, RingMethod method) {
-    RingRecords result = Decoder(ring, elements, sequence, ids).Decode();
+    const bool salvage = method == RingMethod::kDescriptors;
+    RingRecords result = Decoder(ring, elements, sequence, ids, salvage).Decode();
     result.method = MethodFor(ring, method);
     return result;
   };
-  RingRecords by_ids = decode(IdsOfHeader(ring, elements), RingMethod::kIds);
-  if (!by_ids.records.empty() && by_ids.damaged <= by_ids.records.size()) return by_ids;
+  const std::vector<uint64_t> ids = IdsOfHeader(ring, elements);
+  RingRecords by_ids = decode(ids, RingMethod::kIds);
+  if (!by_ids.records.empty()) {
+    by_ids.after_last = MissingAfter(by_ids, sequence.SeqOf(*ring.head_id));
+    by_ids.absent += ((*ring.head_id - *ring.tail_id) & elements.id_mask()) + 1 - ids.size();
+  }
+  const bool outside = !ids.empty() && HasRecordsOutside(ring, elements, sequence);
+  if (!by_ids.records.empty() && by_ids.damaged <= by_ids.records.size() && !outside) return by_ids;
   RingRecords by_slots = decode(IdsOfSlots(ring, elements, sequence), RingMethod::kDescriptors);
   if (by_slots.records.size() > by_ids.records.size()) return by_slots;
   if (!by_ids.records.empty()) return by_ids;

@@ -12,7 +12,7 @@ namespace corefleet {
 namespace {
 
 Ring RingOf(const RingWriter& builder) {
-  const RingLayout layout = RingLayout::From(Vmcoreinfo(), 8, Endian::kLittle);
+  const RingLayout layout = RingLayout::From(Vmcoreinfo(), builder.shape().word, builder.shape().endian);
   const std::optional<RingHeader> header = ParseRingHeader(layout, builder.Header());
   EXPECT_TRUE(header.has_value());
   return header ? Ring::Read(MemoryOf(builder), layout, *header) : Ring();
@@ -175,8 +175,172 @@ TEST(RingReaderTest, PositionsThatNoWriterMakes) {
     std::memcpy(builder.descriptor(builder.last_id()) + 8, &begin, sizeof(begin));
     const RingRecords result = Read(builder);
     ASSERT_EQ(result.records.size(), 3u);
-    EXPECT_EQ(result.records[2].text_state, TextState::kLost);
+    // The block is still there, behind its id.
+    EXPECT_EQ(result.records[2].text_state, TextState::kCarved);
+    EXPECT_EQ(result.records[2].text, "record number 2..");
+    EXPECT_EQ(result.found_by_id, 1u);
     EXPECT_EQ(result.records[1].text_state, TextState::kWhole);
+  }
+}
+
+// Every machine that Linux runs on.
+std::vector<RingShape> Machines(uint32_t count_bits, uint32_t size_bits) {
+  std::vector<RingShape> shapes;
+  for (const uint32_t word : {8u, 4u}) {
+    for (const Endian endian : {Endian::kLittle, Endian::kBig}) {
+      shapes.push_back({.count_bits = count_bits, .size_bits = size_bits, .word = word, .endian = endian});
+    }
+  }
+  return shapes;
+}
+
+TEST(RingReaderTest, ReadsEveryMachine) {
+  for (const RingShape& shape : Machines(4, 10)) {
+    RingWriter builder(shape);
+    builder.Add({.text = "first",
+                 .ts_nsec = 1234567891,
+                 .level = 3,
+                 .facility = 1,
+                 .flags = 10,
+                 .caller_id = 0x80000003,
+                 .subsystem = "pci",
+                 .device = "+pci:0"});
+    builder.AddEmptyLine(7);
+    builder.AddLost(8);
+    const RingRecords result = Read(builder);
+    ASSERT_EQ(result.records.size(), 3u);
+    const LogRecord& record = result.records[0];
+    EXPECT_EQ(record.text, "first");
+    EXPECT_EQ(record.ts_nsec, 1234567891u);
+    EXPECT_EQ(record.level, 3);
+    EXPECT_EQ(record.facility, 1);
+    EXPECT_EQ(record.flags, 10);
+    EXPECT_EQ(record.caller_id, 0x80000003u);
+    EXPECT_EQ(record.subsystem, "pci");
+    EXPECT_EQ(record.device, "+pci:0");
+    EXPECT_EQ(record.seq, 0u);
+    EXPECT_EQ(result.records[1].text_state, TextState::kWhole);
+    EXPECT_EQ(result.records[2].text_state, TextState::kLost);
+    EXPECT_EQ(result.damaged, 0u);
+  }
+}
+
+// Ids of 30 bits and positions of 32 bits wrap in the life of a machine.
+TEST(RingReaderTest, IdsAndPositionsMayWrap) {
+  for (RingShape shape : Machines(4, 8)) {
+    shape.records_before = (uint64_t{1} << 30) - 60;
+    shape.text_before = (uint64_t{1} << 32) - 700;
+    RingWriter builder(shape);
+    for (int i = 0; i < 100; ++i) {
+      const std::string text = absl::StrCat("text ", i, std::string(i % 24, 'x'));
+      builder.Add({.text = text, .ts_nsec = uint64_t(i)});
+      const RingRecords result = Read(builder);
+      ASSERT_FALSE(result.records.empty());
+      ASSERT_EQ(result.damaged, 0u);
+      EXPECT_EQ(result.after_last, 0u);
+      EXPECT_EQ(result.records.back().seq, shape.records_before + i);
+      EXPECT_EQ(result.records.back().text, text);
+      for (const LogRecord& record : result.records) EXPECT_EQ(record.text_state, TextState::kWhole);
+      Ring headless = RingOf(builder);
+      headless.head_id = 12345;
+      EXPECT_GE(Texts(ReadRing(headless)).size(), result.records.size());
+    }
+  }
+}
+
+// A head or a tail can be wrong and still possible. No record may be left out because of it.
+TEST(RingReaderTest, APossibleButWrongHeadOrTailIsFound) {
+  const RingWriter builder = Filled(40);
+  const RingRecords whole = Read(builder);
+  for (const int wrong : {-9, -3, -1}) {
+    Ring ring = RingOf(builder);
+    *ring.head_id += wrong;
+    const RingRecords result = ReadRing(ring);
+    EXPECT_EQ(Texts(result), Texts(whole));
+    EXPECT_EQ(result.method, RingMethod::kDescriptors);
+  }
+  for (const int wrong : {1, 5}) {
+    Ring ring = RingOf(builder);
+    *ring.tail_id += wrong;
+    EXPECT_EQ(Texts(ReadRing(ring)), Texts(whole));
+  }
+}
+
+TEST(RingReaderTest, SaysHowManyRecordsAreMissingAtTheEnd) {
+  RingWriter builder = Filled(10);
+  for (uint64_t id = builder.last_id() - 2; id <= builder.last_id(); ++id) builder.descriptor(id)[3] ^= 1;
+  const RingRecords result = Read(builder);
+  EXPECT_EQ(result.records.size(), 7u);
+  EXPECT_EQ(result.damaged, 3u);
+  EXPECT_EQ(result.after_last, 3u);
+}
+
+TEST(RingReaderTest, TextIsFoundWhenTheSizeOfTheRingIsWrong) {
+  const RingWriter builder = Filled(12, 12);
+  Ring ring = RingOf(builder);
+  ring.data_size = 64;  // of 4096; the array is read whole
+  const RingRecords result = ReadRing(ring);
+  EXPECT_EQ(Texts(result), Texts(Read(builder)));
+  EXPECT_GT(result.found_by_id, 8u);
+}
+
+// What the kernel had given up is shown only where nothing better can be had, and never as whole.
+TEST(RingReaderTest, RecycledRecordsAreSalvagedFromADamagedRing) {
+  RingWriter builder = Filled(10);
+  builder.SetState(builder.first_id() + 1, 3);
+  builder.SetState(builder.first_id() + 2, 3);
+  builder.data[builder.BeginOf(builder.first_id() + 2)] ^= 1;
+  EXPECT_EQ(Read(builder).records.size(), 8u);
+  Ring ring = RingOf(builder);
+  ring.head_id = 0;
+  const RingRecords result = ReadRing(ring);
+  ASSERT_EQ(result.records.size(), 9u);
+  EXPECT_EQ(result.recycled, 1u);
+  EXPECT_EQ(result.records[0].text, "record number 0");
+  EXPECT_EQ(result.records[0].text_state, TextState::kCarved);
+}
+
+TEST(RingReaderTest, RecordsWithoutTheirInfosAreCounted) {
+  const RingWriter builder = Filled(10);
+  Ring ring = RingOf(builder);
+  ring.infos = SparseBytes();
+  const RingRecords result = ReadRing(ring);
+  EXPECT_EQ(result.records.size(), 10u);
+  EXPECT_EQ(result.no_info, 10u);
+}
+
+// Each array may be split over several loads, and each missing piece costs only its own records.
+TEST(RingReaderTest, ArraysMayLieInSeveralLoads) {
+  const RingWriter builder = Filled(16);
+  const RingLayout layout = RingLayout::From(Vmcoreinfo(), 8, Endian::kLittle);
+  const std::optional<RingHeader> header = ParseRingHeader(layout, builder.Header());
+  ASSERT_TRUE(header.has_value());
+  const auto read = [&](uint64_t hole, uint64_t hole_size) {
+    FakeMemory memory;
+    const auto add = [&](uint64_t vaddr, const std::vector<uint8_t>& bytes) {
+      for (uint64_t at = 0; at < bytes.size(); at += 8) {
+        if (vaddr + at >= hole && vaddr + at < hole + hole_size) continue;
+        memory.Add(vaddr + at, {bytes.begin() + at, bytes.begin() + at + 8});
+      }
+    };
+    add(builder.descs_vaddr, builder.descs);
+    add(builder.infos_vaddr, builder.infos);
+    add(builder.data_vaddr, builder.data);
+    return ReadRing(Ring::Read(memory, layout, *header));
+  };
+  const RingRecords whole = read(0, 0);
+  EXPECT_EQ(Texts(whole), Texts(Read(builder)));
+  EXPECT_EQ(whole.damaged, 0u);
+  for (const uint64_t vaddr : {builder.descs_vaddr, builder.infos_vaddr, builder.data_vaddr}) {
+    const RingRecords holed = read(vaddr + 48, 48);
+    size_t same = 0;
+    for (const LogRecord& record : holed.records) {
+      if (record.text_state == TextState::kWhole && record.text == whole.records[record.seq].text) ++same;
+    }
+    EXPECT_GE(same, 12u);
+    const bool told =
+        holed.no_info + holed.damaged + holed.absent > 0 || same == 16 || holed.records.size() > same;
+    EXPECT_TRUE(told);
   }
 }
 
