@@ -8,7 +8,6 @@
 namespace corefleet {
 namespace {
 
-constexpr size_t kMaxNotes = 64;
 constexpr size_t kNoteHeaderBytes = 12;
 
 uint64_t RoundUp4(uint64_t value) { return (value + 3) & ~uint64_t{3}; }
@@ -31,10 +30,10 @@ uint32_t PrstatusBytes(uint16_t machine) {
   }
 }
 
-std::vector<ElfNote> WalkNotes(ByteView bytes) {
+std::vector<ElfNote> WalkNotes(ByteView bytes, size_t limit) {
   std::vector<ElfNote> notes;
   ByteReader reader(bytes);
-  while (notes.size() < kMaxNotes && reader.remaining() >= kNoteHeaderBytes) {
+  while (notes.size() < limit && reader.remaining() >= kNoteHeaderBytes) {
     const uint32_t name_size = reader.U32();
     const uint32_t descriptor_size = reader.U32();
     ElfNote note;

@@ -1,6 +1,7 @@
 #ifndef COREFLEET_CORE_ELF_ELF_NOTES_H_
 #define COREFLEET_CORE_ELF_ELF_NOTES_H_
 
+#include <cstddef>
 #include <cstdint>
 #include <vector>
 
@@ -28,10 +29,10 @@ struct ElfNote {
 };
 
 // Walks the notes of a segment: name and descriptor each padded to 4 bytes, which is what Linux writes even
-// in 64-bit cores. Stops at a header of zeros, at one that leaves the bytes, and after 64 notes. A descriptor
+// in 64-bit cores. Stops at a header of zeros, at one that leaves the bytes, and after `limit` notes. A descriptor
 // may run past the end (in a meminspect header region the last one's does: it is the next region); nothing
 // follows such a note.
-std::vector<ElfNote> WalkNotes(ByteView bytes);
+std::vector<ElfNote> WalkNotes(ByteView bytes, size_t limit = 64);
 
 // Appends one note, padded.
 void AppendNote(absl::string_view name, uint32_t type, ByteView descriptor, std::vector<uint8_t>* out);
