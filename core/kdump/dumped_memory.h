@@ -1,6 +1,7 @@
 #ifndef COREFLEET_CORE_KDUMP_DUMPED_MEMORY_H_
 #define COREFLEET_CORE_KDUMP_DUMPED_MEMORY_H_
 
+#include <cstdint>
 #include <memory>
 #include <vector>
 
@@ -10,13 +11,19 @@
 
 namespace corefleet {
 
-// The memory of a machine whose dump has page tables: virtual addresses are translated, pages are read one by
-// one. Thread-safe.
-class DumpedMemory : public AddressSpace {
+// Memory by physical addresses, full of holes. Thread-safe.
+class PhysicalMemory {
  public:
+  virtual ~PhysicalMemory() = default;
   // Fills all of `out` from a physical address. NOT_FOUND when a page was not dumped.
   virtual absl::Status ReadPhysical(uint64_t paddr, absl::Span<uint8_t> out) const = 0;
+  // How many bytes, at most `want`, are there from `paddr` on without a hole.
+  virtual uint64_t PhysicalRunFrom(uint64_t paddr, uint64_t want) const = 0;
 };
+
+// The memory of a machine whose dump has page tables: virtual addresses are translated, pages are read one by
+// one. Thread-safe.
+class DumpedMemory : public AddressSpace, public PhysicalMemory {};
 
 // Opens dumps whose pages are compressed. Given to `core` by its callers, because the library that reads them
 // wants a file, and `core` has none. Thread-safe.
