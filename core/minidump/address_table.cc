@@ -8,7 +8,6 @@
 namespace corefleet {
 namespace {
 
-constexpr uint32_t kRowValid = 0x56414c49;  // 'VALI'
 constexpr size_t kNameBytes = 16;
 
 bool IsPrintable(const std::string& name) {
@@ -23,11 +22,16 @@ AddressTable ParseAddressTable(ByteView bytes) {
   AddressTable table;
   ByteReader reader(bytes);
   while (reader.remaining() >= kAddressRowBytes && table.rows.size() < kMaxAddressRows) {
+    const ByteView slot = bytes.subspan(reader.offset(), kAddressRowBytes);
+    if (std::all_of(slot.begin(), slot.end(), [](uint8_t byte) { return byte == 0; })) {
+      reader.Skip(kAddressRowBytes);
+      continue;
+    }
     AddressRow row;
     const absl::string_view name = TextOf(reader.Bytes(kNameBytes));
     row.name = std::string(name.substr(0, name.find('\0')));
     row.id = reader.U32();
-    row.valid = reader.U32() == kRowValid;
+    row.valid = reader.U32() == kAddressRowValid;
     row.paddr = reader.U64();
     row.size = reader.U64();
     table.rows.push_back(std::move(row));

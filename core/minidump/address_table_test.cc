@@ -42,9 +42,20 @@ TEST(AddressTableTest, ATornRowIsTold) {
 }
 
 TEST(AddressTableTest, IsBounded) {
-  const AddressTable table = ParseAddressTable(std::vector<uint8_t>(2 * kMaxAddressRows * kAddressRowBytes));
+  const AddressTable table =
+      ParseAddressTable(std::vector<uint8_t>(2 * kMaxAddressRows * kAddressRowBytes, 1));
   EXPECT_EQ(table.rows.size(), kMaxAddressRows);
   EXPECT_TRUE(table.damaged);
+}
+
+// Who saves the whole table saves the slots that the kernel never used.
+TEST(AddressTableTest, UnusedSlotsAreLeftOut) {
+  std::vector<uint8_t> bytes = Row("Kprb_info", 24, 0x41a38618, 0x58000);
+  bytes.resize(201 * kAddressRowBytes);
+  const AddressTable table = ParseAddressTable(bytes);
+  EXPECT_EQ(table.rows.size(), 1u);
+  EXPECT_FALSE(table.damaged);
+  EXPECT_TRUE(LooksLikeAddressTable(bytes));
 }
 
 TEST(AddressTableTest, OtherBytesAreNone) {

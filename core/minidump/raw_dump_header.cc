@@ -104,7 +104,7 @@ absl::StatusOr<RawDumpExtent> MeasureRawDump(ByteView head) {
   extent.valid = (header->flags & kRawDumpValid) != 0;
   extent.bytes = std::max(header->dump_size, header->headers_end());
   for (const RawDumpSection& section : ParseRawDumpSections(head, *header, kMaxRegions)) {
-    if (section.not_written() || section.size > UINT64_MAX - section.offset) continue;
+    if (section.lacked_room() || section.size > UINT64_MAX - section.offset) continue;
     extent.bytes = std::max(extent.bytes, section.offset + section.size);
   }
   return extent;

@@ -19,7 +19,8 @@ inline constexpr uint64_t kRawDumpSectionBytes = 64;
 inline constexpr size_t kRawDumpNameBytes = 20;
 
 inline constexpr uint32_t kRawDumpValid = 1;
-// Of the header: the storage ended before the dump did. Of a section: it was not written for that reason.
+// Of the header: the storage ended before the dump did. Of a section: it was not written for that reason, or,
+// if it calls itself valid too, not to its end.
 inline constexpr uint32_t kRawDumpNoRoom = 2;
 
 // "v0.4096" of the one vendor; the other one's numbers are larger.
@@ -61,7 +62,8 @@ struct RawDumpSection {
   uint64_t more_info = 0;  // the info field's second half
   std::string name;        // the file name to give it: up to 20 untrusted bytes, up to the first NUL
 
-  bool not_written() const { return (flags & kRawDumpNoRoom) != 0; }
+  bool lacked_room() const { return (flags & kRawDumpNoRoom) != 0; }
+  bool not_written() const { return lacked_room() && (flags & kRawDumpValid) == 0; }
 };
 
 // nullopt when the bytes begin with none of the marks, or with zeros; RawDumpMark::kZeroed says only that.
