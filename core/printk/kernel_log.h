@@ -41,6 +41,9 @@ struct KernelLog {
   std::vector<Defect> defects;
 };
 
+// Counts `records`, which ascend by seq. `method` is left empty.
+LogFacts FactsOfRecords(const std::vector<LogRecord>& records);
+
 // "T812" or "C3".
 std::string CallerName(uint32_t caller_id);
 

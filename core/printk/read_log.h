@@ -6,9 +6,10 @@
 
 namespace corefleet {
 
-// Reads the kernel log out of an image: through the `prb` pointer, or, where the image is too damaged for
-// that, by the next best way that its bytes allow. Total and bounded; says in `defects` what was lost. Never
-// follows a region's name where an address can be followed. Kernels from 5.10 on (the lockless ring).
+// Reads the kernel log out of an image: the lockless ring (5.10 on), the log buffer (3.5 to 5.9), the plain
+// one before that, each through its symbols or, where the image is too damaged for that, by the next best way
+// that its bytes allow. Log that came as text is the log when the memory has none. Total and bounded; says in
+// `defects` what was lost. Never follows a region's name where an address can be followed.
 KernelLog ReadLog(const CoreImage& image);
 
 }  // namespace corefleet
