@@ -9,6 +9,7 @@
 #include "core/bytes/escape.h"
 #include "core/digest/digest.h"
 #include "core/meminspect/names.h"
+#include "core/meminspect/region_ids.h"
 #include "core/minidump/tables.h"
 #include "core/reassembly/piece.h"
 
@@ -38,6 +39,17 @@ std::string JoinKeyOf(const AddressRow& row) {
   return row.file_name.empty() ? JoinKey(row.name, row.id) : JoinKeyOfFile(row.file_name);
 }
 
+// The driver's own spelling, if it is its name: file systems and tools change the case, and what a name tells
+// about the kernel must not depend on that.
+std::string SpeltAsDriver(std::string name, std::optional<uint32_t> id) {
+  if (!id) return name;
+  for (const MeminspectSeries series : {MeminspectSeries::kV1, MeminspectSeries::kV3}) {
+    const absl::string_view driver_name = DriverNameOfId(series, *id);
+    if (absl::EqualsIgnoreCase(name, driver_name)) return std::string(driver_name);
+  }
+  return name;
+}
+
 Piece MakePiece(const Region& region, uint32_t index) {
   Piece piece;
   piece.region = index;
@@ -53,6 +65,7 @@ Piece MakePiece(const Region& region, uint32_t index) {
       if (!piece.id) piece.id = parsed->id;
     }
   }
+  piece.name = SpeltAsDriver(std::move(piece.name), piece.id);
   absl::StatusOr<std::vector<uint8_t>> head =
       ReadBytes(*piece.bytes, 0, std::min<uint64_t>(piece.size, kHeadBytes));
   if (head.ok()) piece.head = *std::move(head);
