@@ -3,11 +3,13 @@
 #include <utility>
 #include <vector>
 
+#include "absl/strings/str_cat.h"
 #include "base/status_macros.h"
 #include "cli/describe_crash.h"
+#include "cli/found_crash.h"
 #include "cli/json.h"
 #include "cli/verb.h"
-#include "collector/source/region_folder.h"
+#include "collector/source/find_crashes.h"
 #include "core/analyze.h"
 #include "core/bytes/escape.h"
 #include "core/digest/digest.h"
@@ -40,20 +42,20 @@ std::string LastLines(KernelLog log) {
   return log.records.empty() ? "" : "\nThe last it said\n" + RenderText(log);
 }
 
-void Print(const FoundCrash& found, const v1::Crash& crash, KernelLog log, bool verbose,
+void Print(const std::string& what, const v1::Crash& crash, KernelLog log, bool verbose,
            const Surroundings& where) {
   if (where.json) {
     *where.out << JsonLine(crash);
     return;
   }
-  *where.out << EscapeForTerminal(found.path) << "\n"
+  *where.out << what << "\n"
              << DescribeCrash(crash, {.sources = verbose, .all_regions = verbose})
              << LastLines(std::move(log)) << "\n";
 }
 
-absl::Status Check(const RegionFolder& folder, bool verbose, const Surroundings& where) {
-  ASSIGN_OR_RETURN(const FoundCrash found, OpenRegionFolder(folder));
-  for (const std::string& skipped : found.skipped) *where.err << "corefleet: not taken: " << skipped << "\n";
+absl::Status Check(const CrashLocation& location, bool verbose, const Surroundings& where) {
+  ASSIGN_OR_RETURN(const FoundCrash found, OpenCrash(location));
+  PrintRemarks(found, where);
   const Rebuilt rebuilt = Rebuild(found.regions, nullptr);
   Analysis analysis = Analyze(rebuilt.image, rebuilt.set);
   RETURN_IF_ERROR(AddDigests(rebuilt, &analysis.facts));
@@ -62,25 +64,31 @@ absl::Status Check(const RegionFolder& folder, bool verbose, const Surroundings&
   uint64_t raw_bytes = 0;
   for (const Region& region : found.regions.regions) raw_bytes += region.bytes->size();
   crash.set_raw_bytes(raw_bytes);
-  Print(found, crash, std::move(analysis.log), verbose, where);
+  Print(DescribeFound(found, rebuilt.set), crash, std::move(analysis.log), verbose, where);
   return absl::OkStatus();
+}
+
+absl::Status CheckPath(const std::string& path, bool verbose, const Surroundings& where) {
+  ASSIGN_OR_RETURN(const std::vector<CrashLocation> crashes, FindCrashes(path));
+  if (crashes.empty())
+    return absl::NotFoundError(absl::StrCat(EscapeForTerminal(path), ": no crash waits in it"));
+  absl::Status first;
+  for (const CrashLocation& crash : crashes) {
+    const absl::Status status = Check(crash, verbose, where);
+    if (!status.ok()) Fail(where, status);
+    first.Update(status);
+  }
+  // What failed is printed; the code is all that is left to say.
+  return first.ok() ? absl::OkStatus() : absl::CancelledError();
 }
 
 int Run(const Arguments& arguments, const Surroundings& where) {
   int code = kDone;
   for (const std::string& path : arguments.operands()) {
-    const absl::StatusOr<std::vector<RegionFolder>> folders = FindRegionFolders(path);
-    if (!folders.ok()) {
-      Fail(where, folders.status());
-      code = kNotFoundOrRefused;
-      continue;
-    }
-    for (const RegionFolder& folder : *folders) {
-      const absl::Status status = Check(folder, arguments.Has("verbose"), where);
-      if (status.ok()) continue;
-      Fail(where, status);
-      code = kNotFoundOrRefused;
-    }
+    const absl::Status status = CheckPath(path, arguments.Has("verbose"), where);
+    if (status.ok()) continue;
+    if (!absl::IsCancelled(status)) Fail(where, status);
+    code = kNotFoundOrRefused;
   }
   return code;
 }
@@ -94,8 +102,10 @@ Verb CheckVerb() {
           .max_operands = 100000,
           .summary = "without any server: what is this, what can be read from it, what is missing",
           .details =
-              "Exit code 0 says that the folder could be read, not that nothing is missing.\n\n"
+              "PATH is anything that 'upload' takes; the first line says what it was taken for. Exit code 0\n"
+              "says that it could be read, not that nothing is missing.\n\n"
               "  corefleet check ./memory\n"
+              "  corefleet check rawdump.img vmcore dmesg.txt\n"
               "  corefleet check ./memory --json | jq '.state, .defects'",
           .options = {{"verbose", 'v', "", "all regions, and where each fact was read"}},
           .run = Run};

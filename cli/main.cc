@@ -7,7 +7,7 @@
 
 #include "base/clock.h"
 #include "cli/command_line.h"
-#include "collector/source/region_folder.h"
+#include "collector/source/find_crashes.h"
 
 namespace {
 

@@ -6,12 +6,14 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "base/status_macros.h"
 #include "cli/analysis_wait.h"
 #include "cli/crash_table.h"
+#include "cli/found_crash.h"
 #include "cli/json.h"
 #include "cli/progress_bar.h"
 #include "cli/verb.h"
-#include "collector/source/region_folder.h"
+#include "collector/source/find_crashes.h"
 #include "collector/upload/channel.h"
 #include "collector/upload/grpc_ingest_client.h"
 #include "collector/upload/uploader.h"
@@ -28,13 +30,16 @@ constexpr int kMaxReopened = 3;
 // Sends what some paths hold, one crash after another, and prints what became of each.
 class UploadRun {
  public:
-  UploadRun(const Uploader::Options& options, IngestClient* client, const Surroundings& where)
-      : options_(options), client_(client), where_(where) {}
+  // `kinfo`: AttachKinfo's path, or empty.
+  UploadRun(const Uploader::Options& options, std::string kinfo, IngestClient* client,
+            const Surroundings& where)
+      : options_(options), kinfo_(std::move(kinfo)), client_(client), where_(where) {}
 
   void SendAll(const std::string& path) {
-    const absl::StatusOr<std::vector<RegionFolder>> folders = FindRegionFolders(path);
-    if (!folders.ok()) return Print(path, Unusable(folders.status()));
-    for (const RegionFolder& folder : *folders) Print(folder.path(), Send(folder));
+    const absl::StatusOr<std::vector<CrashLocation>> crashes = FindCrashes(path);
+    if (!crashes.ok()) return Print(path, Unusable(crashes.status()));
+    if (crashes->empty()) return Print(path, Unusable(absl::NotFoundError("no crash waits in it")));
+    for (const CrashLocation& crash : *crashes) Print(crash.path(), Send(crash));
   }
 
   int exit_code() const { return exit_code_; }
@@ -45,13 +50,18 @@ class UploadRun {
     return {UploadOutcome::kRefused, "", std::string(status.message())};
   }
 
-  UploadResult Send(const RegionFolder& folder) {
+  absl::StatusOr<FoundCrash> Open(const CrashLocation& location) {
+    ASSIGN_OR_RETURN(FoundCrash crash, OpenCrash(location));
+    if (!kinfo_.empty()) RETURN_IF_ERROR(AttachKinfo(kinfo_, location, &crash));
+    return crash;
+  }
+
+  UploadResult Send(const CrashLocation& location) {
     UploadResult result;
     for (int i = 0; i < kMaxReopened; ++i) {
-      const absl::StatusOr<FoundCrash> crash = OpenRegionFolder(folder);
+      const absl::StatusOr<FoundCrash> crash = Open(location);
       if (!crash.ok()) return Unusable(crash.status());
-      for (const std::string& skipped : crash->skipped)
-        *where_.err << "corefleet: not taken: " << skipped << "\n";
+      if (i == 0) PrintRemarks(*crash, where_);
       ProgressBar bar(where_, "uploading");
       Uploader uploader(options_, {.client = client_,
                                    .clock = where_.clock,
@@ -86,6 +96,7 @@ class UploadRun {
   }
 
   const Uploader::Options& options_;
+  const std::string kinfo_;
   IngestClient* client_;
   const Surroundings& where_;
   std::vector<std::string> stored_;
@@ -123,7 +134,7 @@ int Run(const Arguments& arguments, const Surroundings& where) {
   GrpcIngestClient client(channel, {}, where.clock);
   const Uploader::Options options{
       .device = *device, .note = arguments.Get("note"), .retry = RetryPolicy::Interactive()};
-  UploadRun run(options, &client, where);
+  UploadRun run(options, arguments.Get("kinfo"), &client, where);
   for (const std::string& path : arguments.operands()) run.SendAll(path);
   if (!arguments.Has("wait")) return run.exit_code();
   return std::max(run.exit_code(), WaitForAnalysis(run.stored(), where));
@@ -137,15 +148,22 @@ Verb UploadVerb() {
       .operands = "PATH...",
       .min_operands = 1,
       .max_operands = 100000,
-      .summary = "send crashes: folders of md_*.BIN files, or folders of such folders",
+      .summary = "send crashes: whatever a device left, or folders of it",
       .details =
-          "Each folder of region files (as edl or qdl leaves them, with or without a saved\n"
-          "minidump_toc.bin) is one crash. Sending it twice is no harm: it stays one crash. A cut upload\n"
-          "goes on where it stopped when it is repeated.\n\n"
+          "PATH is told by its content: a folder of region files (as edl or qdl leaves them), a Raw_Dmp!\n"
+          "container (a file, or a partition), a QAIC blob, pstore files, a ramoops image, a vmcore in any "
+          "of\n"
+          "kdump's formats, a co-processor's dump, a kernel log as text; or a folder of such things, each "
+          "of\n"
+          "them one crash. Any other file is kept as it is. Sending a crash twice is no harm: it stays one.\n"
+          "A cut upload goes on where it stopped when it is repeated.\n\n"
           "  corefleet upload ./memory --device lab-7 --note 'after the firmware update'\n"
+          "  corefleet upload /dev/block/by-name/rawdump /sys/fs/pstore /var/crash\n"
           "  corefleet upload --wait --json ./crashes | jq -r .id",
       .options = {{"device", 'd', "NAME", "whose crash it is (default: this host's name)"},
                   {"note", 0, "TEXT", "kept with the crash"},
+                  {"kinfo", 0, "FILE",
+                   "a Debug Kinfo area to send with every region folder and Raw_Dmp! container"},
                   {"wait", 'w', "", "return when the server has read it"}},
       .run = Run};
 }

@@ -30,9 +30,11 @@ UploadSink::UploadSink(const Uploader::Options& options, IngestClient* client, C
                        SentCrashes* sent)
     : uploader_(options, WithLogging(client, clock)), sent_(sent) {}
 
-absl::Status UploadSink::Accept(const FoundCrash& crash) {
+absl::StatusOr<Fate> UploadSink::Accept(const FoundCrash& crash) {
   for (const std::string& skipped : crash.skipped)
     Log(LogLevel::kWarning, "not taken", {{"path", crash.path}, {"file", skipped}});
+  for (const std::string& note : crash.notes)
+    Log(LogLevel::kInfo, "found", {{"path", crash.path}, {"note", note}});
   const absl::StatusOr<Manifest> manifest = MakeManifest(crash.regions);
   if (!manifest.ok()) {
     Log(LogLevel::kWarning, "cannot read",
@@ -42,12 +44,13 @@ absl::Status UploadSink::Accept(const FoundCrash& crash) {
   const CrashUid uid = UidOf(*manifest);
   if (sent_->Has(uid)) {
     Log(LogLevel::kInfo, "sent before", {{"path", crash.path}});
-    return absl::OkStatus();
+    return Fate::kSafe;
   }
   return Conclude(crash, uid, uploader_.Upload(crash.regions));
 }
 
-absl::Status UploadSink::Conclude(const FoundCrash& crash, const CrashUid& uid, const UploadResult& result) {
+absl::StatusOr<Fate> UploadSink::Conclude(const FoundCrash& crash, const CrashUid& uid,
+                                          const UploadResult& result) {
   const bool stored = !result.crash.empty();
   Log(stored ? LogLevel::kInfo : LogLevel::kError, stored ? "crash sent" : "crash not sent",
       {{"path", crash.path},
@@ -61,18 +64,18 @@ absl::Status UploadSink::Conclude(const FoundCrash& crash, const CrashUid& uid, 
       // It is safe on the server; not remembering costs a question after a restart.
       if (!remembered.ok())
         Log(LogLevel::kWarning, "cannot remember", {{"reason", std::string(remembered.message())}});
-      return absl::OkStatus();
+      return Fate::kSafe;
     }
     case UploadOutcome::kRefused:
       ++refused_;
-      return absl::OkStatus();
+      return Fate::kRefused;
     case UploadOutcome::kUnreachable:
       unreachable_ = true;
       return absl::UnavailableError(result.reason);
     case UploadOutcome::kChanged:
       return absl::AbortedError(result.reason);
   }
-  return absl::OkStatus();
+  return Fate::kRefused;
 }
 
 void WatchForEver(WatchedFolders* folders, CrashSink* sink, Clock* clock) {
@@ -83,7 +86,7 @@ void WatchForEver(WatchedFolders* folders, CrashSink* sink, Clock* clock) {
     const bool told = notice.Watch(folders->FoldersToWatch());
     const absl::Status status = folders->Drain(*sink);
     if (!status.ok() && status != last)
-      Log(LogLevel::kWarning, "cannot take a folder", {{"reason", status.ToString()}});
+      Log(LogLevel::kWarning, "cannot take everything", {{"reason", status.ToString()}});
     last = status;
     const absl::Duration idle = told && status.ok() ? kSlowPoll : kBlindPoll;
     notice.Wait(std::min(folders->UntilDue(), idle));

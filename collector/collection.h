@@ -19,15 +19,15 @@ class UploadSink final : public CrashSink {
   // `client`, `clock` and `sent` must outlive it.
   UploadSink(const Uploader::Options& options, IngestClient* client, Clock* clock, SentCrashes* sent);
 
-  // OK also for a crash that the server refuses: offering it again would not help. UNAVAILABLE when the
-  // server did not answer within the retry policy, or when the files changed meanwhile.
-  absl::Status Accept(const FoundCrash& crash) override;
+  // UNAVAILABLE when the server did not answer within the retry policy, ABORTED when the files changed
+  // meanwhile.
+  absl::StatusOr<Fate> Accept(const FoundCrash& crash) override;
 
   int refused() const { return refused_; }
   bool unreachable() const { return unreachable_; }
 
  private:
-  absl::Status Conclude(const FoundCrash& crash, const CrashUid& uid, const UploadResult& result);
+  absl::StatusOr<Fate> Conclude(const FoundCrash& crash, const CrashUid& uid, const UploadResult& result);
 
   Uploader uploader_;
   SentCrashes* sent_;

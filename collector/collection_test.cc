@@ -33,23 +33,23 @@ class UploadSinkTest : public testing::Test {
 TEST_F(UploadSinkTest, DoesNotEvenAskForWhatWasSent) {
   SentCrashes sent =
       *SentCrashes::Open(testing::TempDir() + "/state", {.ingest = "a", .device = DeviceId("b")});
-  EXPECT_TRUE(Sink(&sent).Accept(Crash()).ok());
+  EXPECT_EQ(*Sink(&sent).Accept(Crash()), Fate::kSafe);
   EXPECT_EQ(server_.begins, 1);
-  EXPECT_TRUE(Sink(&sent).Accept(Crash()).ok());
+  EXPECT_EQ(*Sink(&sent).Accept(Crash()), Fate::kSafe);
   EXPECT_EQ(server_.begins, 1);
 }
 
 TEST_F(UploadSinkTest, ARefusedCrashIsNotOfferedAgainAndCounts) {
   server_.begin_faults = {absl::InvalidArgumentError("never")};
   UploadSink sink = Sink();
-  EXPECT_TRUE(sink.Accept(Crash()).ok());
+  EXPECT_EQ(*sink.Accept(Crash()), Fate::kRefused);
   EXPECT_EQ(sink.refused(), 1);
 }
 
 TEST_F(UploadSinkTest, WhatTheServerDidNotAnswerForIsOfferedAgain) {
   server_.begin_faults.assign(1000, absl::UnavailableError("down"));
   UploadSink sink = Sink();
-  EXPECT_TRUE(absl::IsUnavailable(sink.Accept(Crash())));
+  EXPECT_TRUE(absl::IsUnavailable(sink.Accept(Crash()).status()));
   EXPECT_TRUE(sink.unreachable());
   server_.begin_faults.clear();
   EXPECT_TRUE(sink.Accept(Crash()).ok());

@@ -12,7 +12,7 @@
 #include "cli/duration.h"
 #include "cli/exit_code.h"
 #include "collector/collection.h"
-#include "collector/source/region_folder.h"
+#include "collector/source/find_crashes.h"
 #include "collector/upload/channel.h"
 #include "collector/upload/grpc_ingest_client.h"
 
@@ -29,6 +29,9 @@ const std::vector<Option>& Options() {
       {"settle", 0, "SPAN", "with --watch: a set is quiet when nothing changed for so long (default 5s)"},
       {"patience", 0, "SPAN",
        "with --watch: an incomplete set is sent after so long without a change (default 60s)"},
+      {"kinfo", 0, "FILE", "a Debug Kinfo area to send with every region folder and Raw_Dmp! container"},
+      {"release", 0, "",
+       "once the server has a crash, free what holds it in the device: pstore records, devcoredumps"},
       {"state_dir", 0, "FOLDER", "remember here what was sent, so that a restart need not ask"},
       {"help", 'h', "", "this"}};
   return *options;
@@ -38,14 +41,20 @@ constexpr char kHelp[] = R"(corefleet-collector: brings what crashed kernels lef
 
 usage: corefleet-collector [OPTIONS] PATH...
 
-PATH is a folder of region files (md_KELF1.BIN, md_Kprb22.BIN, ... as edl or qdl leaves them, with or without a
-saved minidump_toc.bin), or a folder of such folders: each is one crash. Nothing is ever changed or deleted in it.
+PATH is what a crash left, or a folder of such things; each is told by its content and is one crash:
+  a folder of region files (md_KELF1.BIN, md_Kprb22.BIN, ... as edl or qdl leaves them)
+  a partition or image with a Raw_Dmp! container (/dev/block/by-name/rawdump), a QAIC blob
+  /sys/fs/pstore or systemd-pstore's archive, an image of a ramoops area
+  a vmcore, or a folder of them (/var/crash); /sys/class/devcoredump; a kernel log as text
+  any other file, if it is named itself: it is kept as it is
+Nothing is changed or deleted, but for what --release frees. A device or pstore without a crash is no error.
 
 )";
 
 constexpr char kExamples[] = R"(
   corefleet-collector --ingest lab.example:7443 ./memory
   corefleet-collector --watch --state_dir /var/lib/corefleet-collector /srv/downloads
+  corefleet-collector --release /sys/fs/pstore /dev/block/by-name/rawdump
 
 Logs key=value lines to the standard error. Exit codes: 0 done, 1 some crash was refused or unreadable, 2 usage,
 3 server unreachable. Interrupt it at any time: what the server acknowledged never travels again.
@@ -72,7 +81,7 @@ std::string DefaultIngest() {
 }
 
 absl::StatusOr<Settings> SettingsFrom(const Arguments& arguments) {
-  if (arguments.operands().empty()) return absl::InvalidArgumentError("name at least one folder");
+  if (arguments.operands().empty()) return absl::InvalidArgumentError("name at least one path");
   if (arguments.Has("once") && arguments.Has("watch")) {
     return absl::InvalidArgumentError("--once and --watch exclude each other");
   }
@@ -83,6 +92,8 @@ absl::StatusOr<Settings> SettingsFrom(const Arguments& arguments) {
   settings.upload.retry = settings.stay ? RetryPolicy::Endless() : RetryPolicy::Interactive();
   ASSIGN_OR_RETURN(settings.watch.settle, ParseDuration(arguments.Get("settle", "5s")));
   ASSIGN_OR_RETURN(settings.watch.patience, ParseDuration(arguments.Get("patience", "60s")));
+  settings.watch.source.kinfo = arguments.Get("kinfo");
+  settings.watch.source.release = arguments.Has("release");
   settings.state_dir = arguments.Get("state_dir");
   settings.paths = arguments.operands();
   return settings;
@@ -94,7 +105,11 @@ int SendOnce(const Settings& settings, grpc::Channel* channel, UploadSink* sink)
         {{"ingest", settings.ingest}, {"hint", "--ingest or COREFLEET_INGEST"}});
     return kUnreachable;
   }
-  const absl::Status status = RegionFolderSource(settings.paths).Drain(*sink);
+  SourceOptions options = settings.watch.source;
+  options.on_nothing = [](const std::string& path) {
+    Log(LogLevel::kInfo, "no crash waits", {{"path", path}});
+  };
+  const absl::Status status = NamedPaths(settings.paths, options).Drain(*sink);
   if (!status.ok())
     Log(LogLevel::kError, "not everything was sent", {{"reason", std::string(status.message())}});
   if (sink->unreachable()) return kUnreachable;

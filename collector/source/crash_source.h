@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "absl/status/status.h"
+#include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "core/crash/region_set.h"
 
@@ -19,23 +20,28 @@ struct FoundCrash {
   // What lay beside the regions and was not taken although it looked like one, each with the reason. Escaped,
   // one line.
   std::vector<std::string> skipped;
+  // What a person should know about how it was taken. Escaped, one line each.
+  std::vector<std::string> notes;
+};
+
+// What became of a crash that a sink took.
+enum class Fate {
+  kSafe,     // durable elsewhere: the device's own copy may go
+  kRefused,  // nobody will ever take it as it is: it stays, and need not be offered again
 };
 
 // Takes crashes from a source.
 class CrashSink {
  public:
   virtual ~CrashSink() = default;
-  // OK: the crash is safe elsewhere, and the device's own copy may go. Any other status: it must stay, and
-  // will be offered again.
-  virtual absl::Status Accept(const FoundCrash& crash) = 0;
+  // Any status but OK: the crash must stay, and will be offered again.
+  virtual absl::StatusOr<Fate> Accept(const FoundCrash& crash) = 0;
 };
 
-// One way in which a device keeps what is left of a crash: a folder that a download tool filled, a partition,
-// pstore. One thread at a time.
+// Where crashes come from. One thread at a time.
 class CrashSource {
  public:
   virtual ~CrashSource() = default;
-  virtual absl::string_view name() const = 0;
   // Hands every waiting crash to `sink`. One that cannot be read or is not accepted does not stop the others;
   // the first such status is returned.
   virtual absl::Status Drain(CrashSink& sink) = 0;

@@ -25,9 +25,9 @@ class OwnedFd {
   int fd_;
 };
 
-// The bytes of a regular file, read on demand; the file may be deleted meanwhile. Its size is what it was
-// when it was opened: what is appended later is not seen, and when it shrinks, reads of what is gone fail
-// with UNAVAILABLE.
+// The bytes of a regular file or a device, read on demand; the file may be deleted meanwhile. Its size is
+// what it was when it was opened: what is appended later is not seen, and when it shrinks, reads of what is
+// gone fail with UNAVAILABLE.
 class FileBytes final : public ByteSource {
  public:
   // Opens `name`, one component without slashes, in the folder behind `folder`. Never follows a symbolic link
@@ -45,6 +45,27 @@ class FileBytes final : public ByteSource {
   OwnedFd fd_;
   uint64_t size_;
 };
+
+// Opens `name`, one component without slashes, in the folder behind `folder`; codes as FileBytes::OpenAt's.
+absl::StatusOr<OwnedFd> OpenRegularAt(int folder, const std::string& name);
+
+// A file or device that the operator named.
+struct NamedFile {
+  std::string name;  // its own, without the folder
+  std::shared_ptr<const ByteSource> bytes;
+  std::string version;  // changes when a regular file does
+  bool is_device = false;
+};
+
+// Opens what the operator named, following links: a regular file, or a block or character device that says
+// how large it is. Never blocks.
+//   NOT_FOUND            there is nothing of that name
+//   FAILED_PRECONDITION  it is a folder, a pipe, a socket, or a device without a size
+//   PERMISSION_DENIED, RESOURCE_EXHAUSTED, UNAVAILABLE  as the system said
+absl::StatusOr<NamedFile> OpenNamedFile(const std::string& path);
+
+// Identity, size and time of a file as text: two equal ones mean that nothing changed in between.
+std::string VersionOf(const struct stat& info);
 
 // The status that says what `error`, an errno, means for `what`.
 absl::Status FileError(int error, absl::string_view what);

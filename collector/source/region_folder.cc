@@ -1,114 +1,37 @@
 #include "collector/source/region_folder.h"
 
-#include <dirent.h>
-#include <errno.h>
-#include <fcntl.h>
-#include <sys/resource.h>
-
 #include <algorithm>
+#include <set>
 #include <utility>
 
+#include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
-#include "absl/strings/string_view.h"
 #include "base/status_macros.h"
-#include "collector/source/file_bytes.h"
+#include "collector/source/located_files.h"
 #include "core/bytes/escape.h"
 #include "core/manifest/manifest.h"
 #include "core/meminspect/names.h"
-#include "core/minidump/address_table.h"
+#include "core/minidump/tables.h"
 
 namespace corefleet {
 namespace {
 
 constexpr absl::string_view kTableName = "minidump_toc.bin";
 constexpr absl::string_view kEdlFolder = "memory";
-// A table has at most 1024 rows of 40 bytes; nothing larger is worth a look.
-constexpr uint64_t kMaxTableBytes = kMaxAddressRows * kAddressRowBytes;
-// A folder with more entries than this is no folder of regions, and is not worth a device's time.
-constexpr size_t kMaxEntries = 65536;
-// Files that are no regions and could be an address table: how many of them are looked into.
-constexpr int kMaxTableProbes = 64;
+constexpr absl::string_view kAssembledNames[] = {"minidump.elf", "ap_minidump.elf"};
+constexpr absl::string_view kElfMark =
+    "\x7f"
+    "ELF";
+// edl's log has a line for each half MiB that it read.
+constexpr uint64_t kMaxTableBytes = 4 << 20;
+constexpr uint64_t kMaxKinfoBytes = 1 << 20;
+// Files beside the regions that are looked into.
+constexpr int kMaxProbes = 64;
 
-struct Entry {
-  std::string name;
-  std::string version;  // changes when the file does
-  bool is_file = false;
-  bool is_folder = false;
-};
-
-absl::StatusOr<OwnedFd> OpenFolder(int at, const std::string& name, int flags) {
-  OwnedFd fd(openat(at, name.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NONBLOCK | flags));
-  if (!fd.valid()) {
-    // A path that exists and is no folder deserves better than "not found".
-    if (errno == ENOTDIR)
-      return absl::FailedPreconditionError(absl::StrCat(EscapeForTerminal(name), ": is no folder"));
-    return FileError(errno, name);
-  }
-  return fd;
-}
-
-Entry EntryOf(int folder, const dirent& raw) {
-  Entry entry{.name = raw.d_name};
-  struct stat info;
-  if (fstatat(folder, raw.d_name, &info, AT_SYMLINK_NOFOLLOW) == 0) {
-    entry.is_file = S_ISREG(info.st_mode);
-    entry.is_folder = S_ISDIR(info.st_mode);
-    entry.version =
-        absl::StrCat(info.st_ino, " ", info.st_size, " ", info.st_mtim.tv_sec, ".", info.st_mtim.tv_nsec);
-  }
-  return entry;
-}
-
-// What is in the folder, sorted by name. Entries that vanish meanwhile are neither file nor folder.
-absl::StatusOr<std::vector<Entry>> ListFolder(int folder) {
-  // fdopendir takes the descriptor over, so it gets one of its own; "." so that the position is its own, too.
-  const int own = openat(folder, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  DIR* dir = own < 0 ? nullptr : fdopendir(own);
-  if (dir == nullptr) return FileError(errno, "listing a folder");
-  std::vector<Entry> entries;
-  while (const dirent* raw = readdir(dir)) {
-    const absl::string_view name = raw->d_name;
-    if (name == "." || name == "..") continue;
-    if (entries.size() >= kMaxEntries) break;
-    entries.push_back(EntryOf(folder, *raw));
-  }
-  closedir(dir);
-  std::sort(entries.begin(), entries.end(), [](const Entry& a, const Entry& b) { return a.name < b.name; });
-  return entries;
-}
-
-bool HasRegions(const std::vector<Entry>& entries) {
-  return std::any_of(entries.begin(), entries.end(),
-                     [](const Entry& entry) { return entry.is_file && IsRegionFileName(entry.name); });
-}
-
-absl::StatusOr<OwnedFd> OpenFolder(const RegionFolder& where) {
-  ASSIGN_OR_RETURN(OwnedFd folder, OpenFolder(AT_FDCWD, where.root, 0));
-  for (const std::string& name : where.below) {
-    ASSIGN_OR_RETURN(folder, OpenFolder(folder.get(), name, O_NOFOLLOW));
-  }
-  return folder;
-}
-
-// True when the folder holds region files. What cannot be opened holds none.
-bool HoldsRegions(const RegionFolder& where) {
-  absl::StatusOr<OwnedFd> folder = OpenFolder(where);
-  if (!folder.ok()) return false;
-  const absl::StatusOr<std::vector<Entry>> entries = ListFolder(folder->get());
-  return entries.ok() && HasRegions(*entries);
-}
-
-absl::Status NothingFound(const std::string& path, const std::vector<Entry>& entries) {
-  const size_t files =
-      std::count_if(entries.begin(), entries.end(), [](const Entry& e) { return e.is_file; });
-  const size_t folders =
-      std::count_if(entries.begin(), entries.end(), [](const Entry& e) { return e.is_folder; });
-  return absl::NotFoundError(
-      absl::StrCat(EscapeForTerminal(path),
-                   ": no regions here. Looked for files named md_NAMEid.BIN (such as md_KELF1.BIN) in it, ",
-                   "in the folders in it, and in a subfolder memory/ of those; found ", files,
-                   " other files and ", folders, " folders"));
+bool HasRegions(const Folder& folder) {
+  return std::any_of(folder.entries().begin(), folder.entries().end(),
+                     [](const FolderEntry& entry) { return entry.is_file && IsRegionFileName(entry.name); });
 }
 
 absl::StatusOr<Region> OpenRegion(int folder, const std::string& name) {
@@ -121,49 +44,166 @@ absl::StatusOr<Region> OpenRegion(int folder, const std::string& name) {
   Region region;
   region.file_name = name;
   region.bytes = *std::move(bytes);
-  if (std::optional<RegionFileName> hint = ParseRegionFileName(name)) {
-    region.name = std::move(hint->name);
-    region.id = hint->id;
-  }
   return region;
 }
 
-// The address table, if the file is one. By name it is taken even when damaged: the server then says what is
-// wrong.
-std::optional<Region> OpenTable(int folder, const std::string& name) {
+void NameRegion(Region* region) {
+  if (std::optional<RegionFileName> hint = ParseRegionFileName(region->file_name)) {
+    region->name = std::move(hint->name);
+    region->id = hint->id;
+  }
+}
+
+// The files that a list names, in lower case; the firmware's own rows name regions, not files.
+absl::Status AddListed(TableForm form, const ByteSource& bytes, std::set<std::string>* listed) {
+  if (form == TableForm::kNone || form == TableForm::kRegionRows) return absl::OkStatus();
+  ASSIGN_OR_RETURN(const std::vector<uint8_t> content, ReadBytes(bytes, 0, bytes.size()));
+  for (const AddressRow& row : ParseAnyTable(form, content).rows) {
+    if (!row.file_name.empty()) listed->insert(absl::AsciiStrToLower(row.file_name));
+  }
+  return absl::OkStatus();
+}
+
+// A list of addresses, if the file is one. By its own name it is taken even when damaged: the server then
+// says what is wrong.
+std::optional<Region> OpenTable(int folder, const std::string& name, std::set<std::string>* listed) {
   absl::StatusOr<std::shared_ptr<const FileBytes>> bytes = FileBytes::OpenAt(folder, name);
   if (!bytes.ok() || (*bytes)->size() == 0 || (*bytes)->size() > kMaxTableBytes) return std::nullopt;
-  if (!absl::EqualsIgnoreCase(name, kTableName)) {
-    const absl::StatusOr<std::vector<uint8_t>> content = ReadBytes(**bytes, 0, (*bytes)->size());
-    if (!content.ok() || !LooksLikeAddressTable(ByteView(*content))) return std::nullopt;
-  }
-  Region table;
-  table.kind = RegionKind::kAddressTable;
-  table.file_name = name;
-  table.bytes = *std::move(bytes);
+  const TableForm form = RecogniseTable(name, HeadOf(**bytes), (*bytes)->size());
+  const bool is_firmwares = form == TableForm::kRegionRows || absl::EqualsIgnoreCase(name, kTableName);
+  if (form == TableForm::kNone && !is_firmwares) return std::nullopt;
+  if (!AddListed(form, **bytes, listed).ok()) return std::nullopt;
+  Region table = ArtifactOf(name, *std::move(bytes));
+  if (is_firmwares) table.kind = RegionKind::kAddressTable;
   return table;
 }
 
-// Takes what is to be taken of the folder. A file that is there and cannot be read fails the whole: a crash
-// without it would be another crash, and the next try may get it all.
-absl::Status TakeEntries(int folder, const std::vector<Entry>& entries, FoundCrash* crash) {
-  int probes = 0;
-  for (const Entry& entry : entries) {
-    const bool named_region = IsRegionFileName(entry.name);
-    if (named_region && !entry.is_file) {
-      crash->skipped.push_back(absl::StrCat(EscapeForTerminal(entry.name), ": is no regular file"));
-    } else if (named_region) {
-      if (crash->regions.regions.size() >= kMaxRegions) {
-        return absl::InvalidArgumentError(absl::StrCat("more than ", kMaxRegions, " region files"));
-      }
-      ASSIGN_OR_RETURN(Region region, OpenRegion(folder, entry.name));
-      crash->regions.regions.push_back(std::move(region));
-    } else if (entry.is_file && ++probes <= kMaxTableProbes) {
-      std::optional<Region> table = OpenTable(folder, entry.name);
-      if (table) crash->regions.regions.push_back(*std::move(table));
+bool IsAssembled(const std::string& name, const ByteSource& bytes) {
+  if (std::none_of(std::begin(kAssembledNames), std::end(kAssembledNames),
+                   [&](absl::string_view known) { return absl::EqualsIgnoreCase(name, known); }))
+    return false;
+  const auto mark = ReadBytes(bytes, 0, std::min<uint64_t>(bytes.size(), kElfMark.size()));
+  return mark.ok() && std::equal(mark->begin(), mark->end(), kElfMark.begin(), kElfMark.end());
+}
+
+// One folder on its way to a crash.
+class Taking {
+ public:
+  Taking(Folder* folder, FoundCrash* crash)
+      : folder_(folder), crash_(crash), taken_(folder->entries().size()) {}
+
+  // A file that is there and cannot be read fails the whole: a crash without it would be another crash, and
+  // the next try may get it all.
+  absl::Status All() {
+    RETURN_IF_ERROR(Regions());
+    Tables();
+    Leavings();
+    return Listed();
+  }
+
+  // Lists only: what lies above edl's folder.
+  void Tables() {
+    for (size_t i = 0; i < taken_.size(); ++i) {
+      const FolderEntry& entry = folder_->entries()[i];
+      if (taken_[i] || !entry.is_file || ++probes_ > kMaxProbes) continue;
+      std::optional<Region> table = OpenTable(folder_->fd(), entry.name, &listed_);
+      if (table) Take(i, *std::move(table));
     }
   }
-  return absl::OkStatus();
+
+  std::set<std::string>& listed() { return listed_; }
+
+ private:
+  void Take(size_t entry, Region region) {
+    taken_[entry] = true;
+    crash_->regions.regions.push_back(std::move(region));
+  }
+
+  absl::Status TakeMemory(size_t entry) {
+    if (crash_->regions.regions.size() >= kMaxRegions)
+      return absl::InvalidArgumentError(absl::StrCat("more than ", kMaxRegions, " region files"));
+    ASSIGN_OR_RETURN(Region region, OpenRegion(folder_->fd(), folder_->entries()[entry].name));
+    NameRegion(&region);
+    Take(entry, std::move(region));
+    return absl::OkStatus();
+  }
+
+  absl::Status Regions() {
+    for (size_t i = 0; i < taken_.size(); ++i) {
+      const FolderEntry& entry = folder_->entries()[i];
+      if (!IsRegionFileName(entry.name)) continue;
+      if (entry.is_file) {
+        RETURN_IF_ERROR(TakeMemory(i));
+      } else {
+        crash_->skipped.push_back(absl::StrCat(EscapeForTerminal(entry.name), ": is no regular file"));
+      }
+    }
+    return absl::OkStatus();
+  }
+
+  // The tools' own core, and a Kinfo area.
+  void Leavings() {
+    for (size_t i = 0; i < taken_.size(); ++i) {
+      const FolderEntry& entry = folder_->entries()[i];
+      if (taken_[i] || !entry.is_file) continue;
+      auto bytes = FileBytes::OpenAt(folder_->fd(), entry.name);
+      if (!bytes.ok()) continue;
+      const bool is_kinfo = (*bytes)->size() <= kMaxKinfoBytes && folder_->FormatOf(i) == Format::kKinfo;
+      if (is_kinfo || IsAssembled(entry.name, **bytes)) Take(i, ArtifactOf(entry.name, *std::move(bytes)));
+    }
+  }
+
+  absl::Status Listed() {
+    for (size_t i = 0; i < taken_.size(); ++i) {
+      const FolderEntry& entry = folder_->entries()[i];
+      if (!taken_[i] && entry.is_file && listed_.count(absl::AsciiStrToLower(entry.name)))
+        RETURN_IF_ERROR(TakeMemory(i));
+    }
+    return absl::OkStatus();
+  }
+
+  Folder* const folder_;
+  FoundCrash* const crash_;
+  std::vector<bool> taken_;
+  std::set<std::string> listed_;  // file names, in lower case
+  int probes_ = 0;
+};
+
+// edl prints its log where it was started, and writes regions into `memory/` below.
+void TakeTablesAbove(const CrashLocation& where, FoundCrash* crash, std::set<std::string>* listed) {
+  if (where.below.empty() || where.below.back() != kEdlFolder) return;
+  std::vector<std::string> above(where.below.begin(), where.below.end() - 1);
+  absl::StatusOr<Folder> folder = Folder::Open(where.root, above);
+  if (!folder.ok() || HasRegions(*folder)) return;
+  Taking taking(&*folder, crash);
+  taking.Tables();
+  *listed = std::move(taking.listed());
+}
+
+// Whether a list in the folder names a file in it.
+bool HasListedFiles(Folder* folder) {
+  std::set<std::string> listed;
+  for (size_t i = 0; i < folder->entries().size(); ++i) {
+    if (folder->FormatOf(i) == Format::kAddressTable)
+      OpenTable(folder->fd(), folder->entries()[i].name, &listed);
+  }
+  if (listed.empty()) return false;
+  for (size_t i = 0; i < folder->entries().size(); ++i) {
+    const FolderEntry& entry = folder->entries()[i];
+    if (entry.is_file && folder->FormatOf(i) != Format::kAddressTable &&
+        listed.count(absl::AsciiStrToLower(entry.name)))
+      return true;
+  }
+  return false;
+}
+
+absl::StatusOr<FoundCrash> OpenFile(const CrashLocation& where) {
+  ASSIGN_OR_RETURN(FoundCrash crash, OpenAsArtifacts(where));
+  Region& region = crash.regions.regions.front();
+  if (!IsRegionFileName(region.file_name)) return crash;
+  region.kind = RegionKind::kMemory;
+  NameRegion(&region);
+  return crash;
 }
 
 }  // namespace
@@ -173,86 +213,28 @@ bool IsRegionFileName(absl::string_view name) {
          absl::EndsWithIgnoreCase(name, ".bin");
 }
 
-std::string RegionFolder::path() const {
-  std::string path = root;
-  for (const std::string& name : below) absl::StrAppend(&path, absl::EndsWith(path, "/") ? "" : "/", name);
-  return path;
+std::vector<CrashLocation> RegionFolderAdapter::FindIn(Folder* folder) const {
+  if (!HasRegions(*folder) && !HasListedFiles(folder)) return {};
+  folder->ClaimAll();
+  return {LocationIn(*folder, this, {})};
 }
 
-absl::StatusOr<std::vector<RegionFolder>> FindRegionFolders(const std::string& path) {
-  ASSIGN_OR_RETURN(const OwnedFd folder, OpenFolder(AT_FDCWD, path, 0));
-  ASSIGN_OR_RETURN(const std::vector<Entry> entries, ListFolder(folder.get()));
-  std::vector<RegionFolder> found;
-  if (HasRegions(entries)) found.push_back({.root = path});
-  for (const Entry& entry : entries) {
-    if (!entry.is_folder) continue;
-    RegionFolder child{.root = path, .below = {entry.name}};
-    if (HoldsRegions(child)) found.push_back(child);
-    child.below.push_back(std::string(kEdlFolder));
-    if (HoldsRegions(child)) found.push_back(child);
-  }
-  if (found.empty()) return NothingFound(path, entries);
-  return found;
+bool RegionFolderAdapter::TakesFile(const std::string& name, Format format) const {
+  return IsRegionFileName(name) || format == Format::kAddressTable;
 }
 
-absl::StatusOr<FoundCrash> OpenRegionFolder(const RegionFolder& where) {
-  const std::string path = where.path();
-  ASSIGN_OR_RETURN(const OwnedFd folder, OpenFolder(where));
-  ASSIGN_OR_RETURN(const std::vector<Entry> entries, ListFolder(folder.get()));
-  if (!HasRegions(entries)) return NothingFound(path, entries);
-  FoundCrash crash;
-  crash.path = path;
-  if (absl::Status status = TakeEntries(folder.get(), entries, &crash); !status.ok()) {
-    return absl::Status(status.code(), absl::StrCat(EscapeForTerminal(path), ": ", status.message()));
+absl::StatusOr<FoundCrash> RegionFolderAdapter::Open(const CrashLocation& where) const {
+  if (where.root_is_file) return OpenFile(where);
+  ASSIGN_OR_RETURN(Folder folder, Folder::Open(where.root, where.below));
+  FoundCrash crash{.path = where.path()};
+  if (!HasRegions(folder) && !HasListedFiles(&folder))
+    return absl::NotFoundError(absl::StrCat(EscapeForTerminal(crash.path), ": no regions are left in it"));
+  Taking taking(&folder, &crash);
+  TakeTablesAbove(where, &crash, &taking.listed());
+  if (absl::Status status = taking.All(); !status.ok()) {
+    return absl::Status(status.code(), absl::StrCat(EscapeForTerminal(crash.path), ": ", status.message()));
   }
   return crash;
-}
-
-absl::StatusOr<std::string> DescribeContents(const RegionFolder& where) {
-  ASSIGN_OR_RETURN(const OwnedFd folder, OpenFolder(where));
-  ASSIGN_OR_RETURN(const std::vector<Entry> entries, ListFolder(folder.get()));
-  std::string contents;
-  for (const Entry& entry : entries) {
-    if (entry.is_file) absl::StrAppend(&contents, entry.name, "/", entry.version, "\n");
-  }
-  return contents;
-}
-
-std::vector<std::string> FoldersBelow(const std::string& path) {
-  std::vector<std::string> below;
-  const absl::StatusOr<OwnedFd> folder = OpenFolder(AT_FDCWD, path, 0);
-  if (!folder.ok()) return below;
-  const absl::StatusOr<std::vector<Entry>> entries = ListFolder(folder->get());
-  if (!entries.ok()) return below;
-  for (const Entry& entry : *entries) {
-    if (!entry.is_folder) continue;
-    RegionFolder child{.root = path, .below = {entry.name}};
-    below.push_back(child.path());
-    child.below.push_back(std::string(kEdlFolder));
-    if (OpenFolder(child).ok()) below.push_back(child.path());
-  }
-  return below;
-}
-
-void AllowManyOpenFiles() {
-  rlimit limit;
-  if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
-  limit.rlim_cur = limit.rlim_max;
-  setrlimit(RLIMIT_NOFILE, &limit);
-}
-
-absl::Status RegionFolderSource::Drain(CrashSink& sink) {
-  absl::Status first;
-  for (const std::string& path : paths_) {
-    const absl::StatusOr<std::vector<RegionFolder>> folders = FindRegionFolders(path);
-    first.Update(folders.status());
-    if (!folders.ok()) continue;
-    for (const RegionFolder& folder : *folders) {
-      const absl::StatusOr<FoundCrash> crash = OpenRegionFolder(folder);
-      first.Update(crash.ok() ? sink.Accept(*crash) : crash.status());
-    }
-  }
-  return first;
 }
 
 }  // namespace corefleet

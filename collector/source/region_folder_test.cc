@@ -1,16 +1,16 @@
 #include "collector/source/region_folder.h"
 
-#include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <filesystem>
-#include <fstream>
 #include <string>
 #include <vector>
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "collector/source/find_crashes.h"
+#include "collector/source/scratch_folder.h"
 #include "core/bytes/byte_source.h"
 #include "gtest/gtest.h"
 
@@ -19,18 +19,9 @@ namespace {
 
 class RegionFolderTest : public testing::Test {
  protected:
-  RegionFolderTest() : root_(absl::StrCat(testing::TempDir(), "/folders.XXXXXX")) {
-    EXPECT_NE(mkdtemp(root_.data()), nullptr);
-  }
-  ~RegionFolderTest() override { std::filesystem::remove_all(root_); }
+  void Write(const std::string& name, const std::string& bytes = "x") { folder_.Write(name, bytes); }
 
-  void Write(const std::string& name, const std::string& bytes = "x") {
-    const std::filesystem::path path = std::filesystem::path(root_) / name;
-    std::filesystem::create_directories(path.parent_path());
-    std::ofstream(path, std::ios::binary) << bytes;
-  }
-
-  absl::StatusOr<FoundCrash> Open() { return OpenRegionFolder({.root = root_}); }
+  absl::StatusOr<FoundCrash> Open() { return adapter_.Open({.adapter = &adapter_, .root = root_}); }
 
   std::vector<std::string> FileNames(const FoundCrash& crash) {
     std::vector<std::string> names;
@@ -38,7 +29,18 @@ class RegionFolderTest : public testing::Test {
     return names;
   }
 
-  std::string root_;
+  // Where crashes are found.
+  std::vector<std::string> Paths() {
+    std::vector<std::string> paths;
+    const absl::StatusOr<std::vector<CrashLocation>> found = FindCrashes(root_);
+    EXPECT_TRUE(found.ok()) << found.status();
+    for (const CrashLocation& location : *found) paths.push_back(location.path());
+    return paths;
+  }
+
+  const ScratchFolder folder_;
+  const std::string& root_ = folder_.path();
+  const RegionFolderAdapter adapter_;
 };
 
 // A table of one row as the minidump driver lays it out.
@@ -77,7 +79,7 @@ TEST_F(RegionFolderTest, KnowsTheTableByItsContent) {
   Write("forty.txt", std::string(40, 'a'));
   const absl::StatusOr<FoundCrash> crash = Open();
   ASSERT_TRUE(crash.ok());
-  EXPECT_EQ(FileNames(*crash), (std::vector<std::string>{"addresses.dat", "md_KELF1.BIN"}));
+  EXPECT_EQ(FileNames(*crash), (std::vector<std::string>{"md_KELF1.BIN", "addresses.dat"}));
 }
 
 TEST_F(RegionFolderTest, TakesHostileNamesAsTheyAre) {
@@ -119,25 +121,82 @@ TEST_F(RegionFolderTest, ReadsADeletedFileToItsEndAndNoticesAShrunkenOne) {
 
 TEST_F(RegionFolderTest, SaysWhatItLookedForWhenThereIsNothing) {
   Write("readme.txt");
-  const absl::Status status = FindRegionFolders(root_).status();
+  const absl::Status status = FindCrashes(root_).status();
   EXPECT_TRUE(absl::IsNotFound(status));
   EXPECT_TRUE(absl::StrContains(status.message(), "md_KELF1.BIN")) << status;
   EXPECT_TRUE(absl::StrContains(status.message(), "1 other files")) << status;
-  EXPECT_TRUE(absl::IsFailedPrecondition(FindRegionFolders(root_ + "/readme.txt").status()));
-  EXPECT_TRUE(absl::IsNotFound(FindRegionFolders(root_ + "/nowhere").status()));
+  EXPECT_TRUE(absl::IsNotFound(FindCrashes(root_ + "/nowhere").status()));
 }
 
 TEST_F(RegionFolderTest, FindsEveryCrashBelowAFolder) {
   Write("monday/md_KELF1.BIN");
   Write("tuesday/memory/md_KELF1.BIN");
+  Write("tuesday/deeper/md_KELF1.BIN");
   Write("empty/notes.txt");
   ASSERT_EQ(symlink("monday", (root_ + "/link").c_str()), 0);
-  const absl::StatusOr<std::vector<RegionFolder>> folders = FindRegionFolders(root_ + "/");
-  ASSERT_TRUE(folders.ok());
-  ASSERT_EQ(folders->size(), 2u);
-  EXPECT_EQ((*folders)[0].path(), root_ + "/monday");
-  EXPECT_EQ((*folders)[1].path(), root_ + "/tuesday/memory");
-  EXPECT_TRUE(OpenRegionFolder((*folders)[1]).ok());
+  EXPECT_EQ(Paths(), (std::vector<std::string>{root_ + "/monday", root_ + "/tuesday/memory"}));
+}
+
+TEST_F(RegionFolderTest, TheSameNamesInASubfolderAreAnotherCrash) {
+  Write("md_KELF1.BIN", "old");
+  Write("memory/md_KELF1.BIN", "new");
+  EXPECT_EQ(Paths(), (std::vector<std::string>{root_, root_ + "/memory"}));
+}
+
+TEST_F(RegionFolderTest, TakesWhatTheToolsLeft) {
+  Write("md_KELF1.BIN", "elf");
+  Write("OCIMEM.BIN", "iram");
+  Write("CODERAM.BIN", "not listed");
+  Write("load.cmm", "d.load.binary OCIMEM.BIN 0x14680000 /noverify\n");
+  Write("Minidump.ELF", std::string("\x7f"
+                                    "ELF\2\1\1\0 and so on",
+                                    18));
+  Write("expected_core.elf", std::string("\x7f"
+                                         "ELF\2\1\1\0 and so on",
+                                         18));
+  Write("ap_minidump.elf", "no core at all");
+  Write("dmesg.txt", "[    0.000000] Linux version 6.1.0\n[    0.000001] Command line: quiet\n");
+  Write("truth.json", "{}");
+  const absl::StatusOr<FoundCrash> crash = Open();
+  ASSERT_TRUE(crash.ok()) << crash.status();
+  EXPECT_EQ(FileNames(*crash),
+            (std::vector<std::string>{"md_KELF1.BIN", "load.cmm", "Minidump.ELF", "OCIMEM.BIN"}));
+  EXPECT_EQ(crash->regions.regions[1].kind, RegionKind::kArtifact);
+  EXPECT_EQ(crash->regions.regions[3].kind, RegionKind::kMemory);
+}
+
+TEST_F(RegionFolderTest, AListAndTheFilesThatItNamesAreEnough) {
+  Write("DDRCS0_0.BIN", "memory");
+  Write("load.cmm", "d.load.binary DDRCS0_0.BIN 0x80000000 /noverify\n");
+  EXPECT_EQ(Paths(), std::vector<std::string>{root_});
+  EXPECT_EQ(FileNames(*Open()), (std::vector<std::string>{"load.cmm", "DDRCS0_0.BIN"}));
+  std::filesystem::remove(folder_ / "DDRCS0_0.BIN");
+  EXPECT_TRUE(absl::IsNotFound(FindCrashes(root_).status()));
+}
+
+TEST_F(RegionFolderTest, EdlsLogLiesAboveItsFolder) {
+  Write("memory/md_KELF1.BIN");
+  Write("memory/OCIMEM.BIN");
+  Write("load.cmm", "d.load.binary OCIMEM.BIN 0x14680000 /noverify\n");
+  Write("notes.txt");
+  const absl::StatusOr<std::vector<CrashLocation>> found = FindCrashes(root_);
+  ASSERT_TRUE(found.ok()) << found.status();
+  ASSERT_EQ(found->size(), 1u);
+  EXPECT_EQ((*found)[0].path(), root_ + "/memory");
+  EXPECT_EQ(FileNames(*OpenCrash((*found)[0])),
+            (std::vector<std::string>{"load.cmm", "md_KELF1.BIN", "OCIMEM.BIN"}));
+}
+
+TEST_F(RegionFolderTest, ARegionFileByItselfIsARegion) {
+  Write("md_Kprb_info24.bin", "infos");
+  const absl::StatusOr<std::vector<CrashLocation>> found = FindCrashes(folder_ / "md_Kprb_info24.bin");
+  ASSERT_TRUE(found.ok()) << found.status();
+  const absl::StatusOr<FoundCrash> crash = OpenCrash(found->front());
+  ASSERT_TRUE(crash.ok()) << crash.status();
+  ASSERT_EQ(crash->regions.regions.size(), 1u);
+  EXPECT_EQ(crash->regions.regions[0].kind, RegionKind::kMemory);
+  EXPECT_EQ(crash->regions.regions[0].name, "Kprb_info");
+  EXPECT_EQ(crash->regions.regions[0].id, 24u);
 }
 
 TEST_F(RegionFolderTest, RefusesMoreRegionsThanACrashCanHave) {
@@ -149,9 +208,10 @@ TEST_F(RegionFolderTest, RefusesMoreRegionsThanACrashCanHave) {
 // Counts, and refuses the first.
 class PickySink final : public CrashSink {
  public:
-  absl::Status Accept(const FoundCrash& crash) override {
+  absl::StatusOr<Fate> Accept(const FoundCrash& crash) override {
     paths.push_back(crash.path);
-    return paths.size() == 1 ? absl::UnavailableError("not now") : absl::OkStatus();
+    if (paths.size() == 1) return absl::UnavailableError("not now");
+    return Fate::kSafe;
   }
   std::vector<std::string> paths;
 };
@@ -160,7 +220,7 @@ TEST_F(RegionFolderTest, OneBadCrashDoesNotStopTheOthers) {
   Write("a/md_KELF1.BIN");
   Write("b/md_KELF1.BIN");
   PickySink sink;
-  RegionFolderSource source({root_ + "/nowhere", root_});
+  NamedPaths source({root_ + "/nowhere", root_}, {});
   EXPECT_TRUE(absl::IsNotFound(source.Drain(sink)));
   EXPECT_EQ(sink.paths, (std::vector<std::string>{root_ + "/a", root_ + "/b"}));
 }

@@ -1,21 +1,45 @@
 #include "collector/source/watched_folders.h"
 
 #include <algorithm>
+#include <filesystem>
 #include <set>
 #include <utility>
 
-#include "core/reassembly/reassemble.h"
+#include "core/rebuild.h"
 
 namespace corefleet {
 
 bool IsCompleteSet(const RegionSet& set) {
-  const CoreImage image = Reassemble(set);
-  return std::none_of(image.defects.begin(), image.defects.end(), [](const Defect& defect) {
-    return defect.code == DefectCode::kHeaderMissing || defect.code == DefectCode::kHeaderDamaged ||
-           defect.code == DefectCode::kVmcoreinfoMissing || defect.code == DefectCode::kRegionMissing ||
-           defect.code == DefectCode::kRegionTruncated;
+  const Rebuilt rebuilt = Rebuild(set, /*opener=*/nullptr);
+  return std::none_of(rebuilt.image.defects.begin(), rebuilt.image.defects.end(), [](const Defect& defect) {
+    switch (defect.code) {
+      case DefectCode::kHeaderMissing:
+      case DefectCode::kHeaderDamaged:
+      case DefectCode::kVmcoreinfoMissing:
+      case DefectCode::kRegionMissing:
+      case DefectCode::kRegionTruncated:
+      case DefectCode::kContainerDamaged:
+      case DefectCode::kDumpIncomplete:
+      case DefectCode::kRecordPartMissing:
+      case DefectCode::kUnrecognised:
+        return true;
+      default:
+        return false;
+    }
   });
 }
+
+namespace {
+
+// A file is replaced in the folder that it is in.
+std::string WatchedFolderOf(const std::string& path) {
+  std::error_code error;
+  if (!std::filesystem::is_regular_file(path, error)) return path;
+  const std::filesystem::path folder = std::filesystem::path(path).parent_path();
+  return folder.empty() ? "." : folder.string();
+}
+
+}  // namespace
 
 WatchedFolders::WatchedFolders(std::vector<std::string> paths, const Options& options, Clock* clock)
     : paths_(std::move(paths)), options_(options), clock_(clock) {}
@@ -25,15 +49,15 @@ absl::Status WatchedFolders::Drain(CrashSink& sink) {
   std::set<std::string> seen;
   const absl::Time now = clock_->Now();
   for (const std::string& path : paths_) {
-    const absl::StatusOr<std::vector<RegionFolder>> folders = FindRegionFolders(path);
-    if (!folders.ok()) {
+    const absl::StatusOr<std::vector<CrashLocation>> crashes = FindCrashes(path);
+    if (!crashes.ok()) {
       // Nothing there yet is what watching is for.
-      if (!absl::IsNotFound(folders.status())) first.Update(folders.status());
+      if (!absl::IsNotFound(crashes.status())) first.Update(crashes.status());
       continue;
     }
-    for (const RegionFolder& folder : *folders) {
-      seen.insert(folder.path());
-      first.Update(LookAt(folder, now, sink));
+    for (const CrashLocation& crash : *crashes) {
+      seen.insert(crash.path());
+      first.Update(LookAt(crash, now, sink));
     }
   }
   for (auto it = sightings_.begin(); it != sightings_.end();)
@@ -41,28 +65,27 @@ absl::Status WatchedFolders::Drain(CrashSink& sink) {
   return first;
 }
 
-absl::Status WatchedFolders::LookAt(const RegionFolder& folder, absl::Time now, CrashSink& sink) {
-  const absl::StatusOr<std::string> contents = DescribeContents(folder);
+absl::Status WatchedFolders::LookAt(const CrashLocation& where, absl::Time now, CrashSink& sink) {
+  const absl::StatusOr<std::string> contents = DescribeContents(where);
   if (!contents.ok()) return absl::IsNotFound(contents.status()) ? absl::OkStatus() : contents.status();
-  Sighting& sighting = sightings_[folder.path()];
+  Sighting& sighting = sightings_[where.path()];
   if (sighting.contents != *contents) sighting = {.contents = *contents, .changed_at = now};
-  if (sighting.taken || !IsDue(folder, now, &sighting)) return absl::OkStatus();
-  const absl::StatusOr<FoundCrash> crash = OpenRegionFolder(folder);
-  // Gone or changing again: the next look sees it.
-  if (!crash.ok()) return absl::IsInvalidArgument(crash.status()) ? crash.status() : absl::OkStatus();
-  const absl::Status accepted = sink.Accept(*crash);
-  sighting.taken = accepted.ok();
-  return accepted;
+  if (sighting.taken || !IsDue(where, now, &sighting)) return absl::OkStatus();
+  Fate fate = Fate::kRefused;
+  const absl::Status handed = HandOver(where, options_.source, sink, &fate);
+  sighting.taken = handed.ok() || fate == Fate::kSafe;
+  // Gone: the next look sees it.
+  return absl::IsNotFound(handed) ? absl::OkStatus() : handed;
 }
 
-bool WatchedFolders::IsDue(const RegionFolder& folder, absl::Time now, Sighting* sighting) {
+bool WatchedFolders::IsDue(const CrashLocation& where, absl::Time now, Sighting* sighting) {
   // A wall clock that was set back must not keep a set waiting.
   sighting->changed_at = std::min(sighting->changed_at, now);
   const absl::Duration quiet = now - sighting->changed_at;
   if (quiet < options_.settle) return false;
   if (quiet >= options_.patience) return true;
   if (!std::exchange(sighting->judged, true)) {
-    const absl::StatusOr<FoundCrash> crash = OpenRegionFolder(folder);
+    const absl::StatusOr<FoundCrash> crash = OpenCrash(where);
     sighting->complete = crash.ok() && IsCompleteSet(crash->regions);
   }
   return sighting->complete;
@@ -80,8 +103,9 @@ absl::Duration WatchedFolders::UntilDue() const {
 }
 
 std::vector<std::string> WatchedFolders::FoldersToWatch() const {
-  std::vector<std::string> folders = paths_;
+  std::vector<std::string> folders;
   for (const std::string& path : paths_) {
+    folders.push_back(WatchedFolderOf(path));
     for (std::string& below : FoldersBelow(path)) folders.push_back(std::move(below));
   }
   return folders;

@@ -10,28 +10,28 @@
 #include "absl/time/time.h"
 #include "base/clock.h"
 #include "collector/source/crash_source.h"
-#include "collector/source/region_folder.h"
+#include "collector/source/find_crashes.h"
 
 namespace corefleet {
 
-// Folders that a download tool fills. A set of regions is taken
+// Places where crashes appear: folders that a download tool fills, /var/crash, /sys/fs/pstore, a partition. A
+// crash is taken
 //   1. when it is quiet (no file came, went, or changed its size or time for `settle`) and complete (every
-//   region that
-//      its ELF header lists is there, whole), or
+//      region that its headers list is there, whole), or
 //   2. when it stays quiet for `patience`: a part is better than nothing.
-// When a set that was taken changes (edl deletes and refills its `memory/`), it is taken again in the same
-// way. Paths need not exist yet. One thread at a time.
+// When what was taken changes (edl deletes and refills its `memory/`), it is taken again in the same way.
+// Paths need not exist yet. One thread at a time.
 class WatchedFolders final : public CrashSource {
  public:
   struct Options {
     absl::Duration settle = absl::Seconds(5);
     absl::Duration patience = absl::Seconds(60);
+    SourceOptions source;
   };
 
   // `clock` must outlive it.
   WatchedFolders(std::vector<std::string> paths, const Options& options, Clock* clock);
 
-  absl::string_view name() const override { return "watched folders"; }
   // Looks once, and hands over what is to be taken now. What is not accepted is offered again at the next
   // look.
   absl::Status Drain(CrashSink& sink) override;
@@ -43,7 +43,7 @@ class WatchedFolders final : public CrashSource {
   std::vector<std::string> FoldersToWatch() const;
 
  private:
-  // What is known about one folder of regions.
+  // What is known about one crash.
   struct Sighting {
     std::string contents;  // names, sizes, times; compared only
     absl::Time changed_at;
@@ -52,16 +52,16 @@ class WatchedFolders final : public CrashSource {
     bool taken = false;
   };
 
-  absl::Status LookAt(const RegionFolder& folder, absl::Time now, CrashSink& sink);
-  bool IsDue(const RegionFolder& folder, absl::Time now, Sighting* sighting);
+  absl::Status LookAt(const CrashLocation& where, absl::Time now, CrashSink& sink);
+  bool IsDue(const CrashLocation& where, absl::Time now, Sighting* sighting);
 
   std::vector<std::string> paths_;
   Options options_;
   Clock* clock_;
-  std::map<std::string, Sighting> sightings_;  // by the folder's path
+  std::map<std::string, Sighting> sightings_;  // by the location's path
 };
 
-// True when nothing that the set's ELF header lists is missing or cut short.
+// True when nothing that the headers in the set list is missing or cut short.
 bool IsCompleteSet(const RegionSet& set);
 
 }  // namespace corefleet

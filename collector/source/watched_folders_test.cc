@@ -16,11 +16,11 @@ namespace {
 
 class CountingSink final : public CrashSink {
  public:
-  absl::Status Accept(const FoundCrash& crash) override {
+  absl::StatusOr<Fate> Accept(const FoundCrash& crash) override {
     sizes.push_back(crash.regions.regions.size());
     return answer;
   }
-  absl::Status answer;
+  absl::StatusOr<Fate> answer = Fate::kSafe;
   std::vector<size_t> sizes;
 };
 
@@ -111,7 +111,7 @@ TEST_F(WatchedFoldersTest, OffersAgainWhatWasNotAccepted) {
   Watch(absl::Seconds(8));
   const size_t offers = sink_.sizes.size();
   EXPECT_GT(offers, 1u);
-  sink_.answer = absl::OkStatus();
+  sink_.answer = Fate::kSafe;
   Watch(absl::Seconds(8));
   EXPECT_EQ(sink_.sizes.size(), offers + 1);
 }
@@ -122,6 +122,34 @@ TEST_F(WatchedFoldersTest, SurvivesAClockThatIsSetBack) {
   clock_.Advance(-absl::Hours(1));
   Watch(absl::Seconds(8));
   EXPECT_EQ(sink_.sizes.size(), 1u);
+}
+
+TEST_F(WatchedFoldersTest, WhatIsRefusedIsNotOfferedAgain) {
+  WriteSet("inbox/memory");
+  sink_.answer = Fate::kRefused;
+  Watch(absl::Seconds(100));
+  EXPECT_EQ(sink_.sizes.size(), 1u);
+}
+
+TEST_F(WatchedFoldersTest, AGrowingDumpIsTakenOnceWhenItHasSettled) {
+  // The last bytes of a container that is still being copied are not there: it has to be patient.
+  std::string dump("Raw_Dmp!", 8);
+  dump.append("\x00\x10\x00\x00\x01\x00\x00\x00", 8);
+  dump.append(40, '\0');
+  for (int i = 0; i < 4; ++i) {
+    dump.append(4096, 'x');
+    Write("inbox/rawdump.img", dump);
+    Watch(absl::Seconds(3));
+  }
+  EXPECT_TRUE(sink_.sizes.empty());
+  Watch(absl::Seconds(100));
+  EXPECT_EQ(sink_.sizes, std::vector<size_t>{1});
+}
+
+TEST_F(WatchedFoldersTest, WatchesAFileThroughItsFolder) {
+  Write("inbox/vmcore", "x");
+  const WatchedFolders watched({root_ + "/inbox/vmcore"}, {}, &clock_);
+  EXPECT_EQ(watched.FoldersToWatch(), std::vector<std::string>{root_ + "/inbox"});
 }
 
 TEST_F(WatchedFoldersTest, NamesTheFoldersInWhichSomethingMayHappen) {
