@@ -10,6 +10,7 @@
 #include "core/bytes/escape.h"
 #include "core/kdump/disk_dump_header.h"
 #include "core/kdump/machine_memory.h"
+#include "core/kdump/page_index.h"
 
 namespace corefleet {
 namespace {
@@ -84,8 +85,10 @@ class CompressedUnpacker {
 
   void ReportLosses() {
     for (const Part& part : parts_) {
+      damaged_ = damaged_ || (part.header.status & kDumpIncompleteStatus) != 0;
       const std::string missing = MissingTail(*part.file.bytes, part.header);
       if (!missing.empty()) {
+        damaged_ = true;
         out_.defects.push_back({DefectCode::kRegionTruncated, part.file.name, missing});
       } else if ((part.header.status & kDumpIncompleteStatus) != 0) {
         out_.defects.push_back({DefectCode::kDumpIncomplete, part.file.name,
@@ -121,8 +124,12 @@ class CompressedUnpacker {
           absl::StrCat("only its header was read: ", EscapeForTerminal(memory.status().message())));
       return nullptr;
     }
-    return WithVirtualAddresses(*memory, *memory, core.machine,
-                                Vmcoreinfo::Parse(BytesOf(core.vmcoreinfo), nullptr), {});
+    const Vmcoreinfo info = Vmcoreinfo::Parse(BytesOf(core.vmcoreinfo), nullptr);
+    if (!damaged_) return WithVirtualAddresses(*memory, *memory, core.machine, info, {});
+    std::vector<PageIndex> pages;
+    for (const Part& part : parts_) pages.emplace_back(part.file.bytes, part.header);
+    return WithVirtualAddresses(OnlyWholePages(*memory, std::move(pages), first_.header.block_size), nullptr,
+                                core.machine, info, {});
   }
 
   const Parts parts_;
@@ -130,6 +137,7 @@ class CompressedUnpacker {
   const std::string names_;
   const DumpOpener* const opener_;
   Pieces& out_;
+  bool damaged_ = false;  // pages are missing that are listed
 };
 
 // What the parts of one dump have in common. A dump that is not split is one for itself.

@@ -206,6 +206,37 @@ TEST(CompressedDump, CutOrMarkedIncomplete) {
   EXPECT_THAT(Defects(Unpack({WriteDiskDump(contents)}, &opener)), HasSubstr("DUMP_INCOMPLETE"));
 }
 
+// libkdumpfile reads zeros where a file was cut; the fake reads what was there before.
+TEST(CompressedDump, WhatWasCutOffIsNotRead) {
+  const FakeOpener opener;
+  const std::vector<uint8_t> whole = WriteDiskDump(SomeDump());
+  const size_t data = whole.size() - SomeDump().pages.size() * 4096;
+  for (size_t size = data - 100; size < whole.size(); size += 501) {
+    const Pieces pieces = Unpack({{whole.begin(), whole.begin() + size}}, &opener);
+    ASSERT_NE(pieces.dump->memory, nullptr);
+    size_t end = data;
+    for (const auto& [frame, bytes] : SomeDump().pages) {
+      end += 4096;
+      std::vector<uint8_t> page(4096);
+      EXPECT_EQ(pieces.dump->memory->ReadPhysical(frame * 4096, absl::MakeSpan(page)).ok(), end <= size)
+          << frame << " " << size;
+      EXPECT_EQ(pieces.dump->memory->PhysicalRunFrom(frame * 4096 + 1, 10), end <= size ? 10u : 0u);
+    }
+  }
+}
+
+TEST(CompressedDump, PagesThatFoundNoRoomAreNotRead) {
+  const FakeOpener opener;
+  DiskDumpContents contents = SomeDump();
+  contents.status = kDumpIncompleteStatus;
+  std::vector<uint8_t> file = WriteDiskDump(contents);
+  const size_t descs = file.size() - contents.pages.size() * (4096 + kPageDescBytes);
+  std::fill_n(file.begin() + descs + kPageDescBytes, kPageDescBytes, 0);  // of the second page
+  const Pieces pieces = Unpack({file}, &opener);
+  EXPECT_EQ(pieces.dump->memory->PhysicalRunFrom(3 * 4096, 8192), 4096u);
+  EXPECT_EQ(pieces.dump->memory->PhysicalRunFrom(0x1000 * 4096, 1), 1u);
+}
+
 TEST(CompressedDump, AnotherDumpBesideIsSaid) {
   const FakeOpener opener;
   DiskDumpContents other = SomeDump();
