@@ -68,52 +68,81 @@ std::vector<CoreImage::Extent> CoreImage::BuildIndex(Axis axis) const {
 void CoreImage::IndexSegments() {
   by_vaddr_ = BuildIndex(Axis::kVirtual);
   by_paddr_ = BuildIndex(Axis::kPhysical);
+  std::vector<KnownMapping> known;
+  for (const Segment& segment : segments) {
+    if (segment.has_vaddr && segment.has_paddr)
+      known.push_back({.vaddr = segment.vaddr, .paddr = segment.paddr, .size = segment.size});
+  }
+  translation_ = ExactTranslation(e_machine, vmcoreinfo, known);
 }
 
-absl::Status CoreImage::Read(Axis axis, uint64_t address, absl::Span<uint8_t> out) const {
+std::optional<CoreImage::Run> CoreImage::RunAt(Axis axis, uint64_t address, uint64_t want) const {
   const std::vector<Extent>& index = axis == Axis::kVirtual ? by_vaddr_ : by_paddr_;
-  auto extent = std::partition_point(index.begin(), index.end(),
-                                     [address](const Extent& e) { return e.last < address; });
+  const auto extent = std::partition_point(index.begin(), index.end(),
+                                           [address](const Extent& e) { return e.last < address; });
+  if (want == 0 || extent == index.end() || extent->first > address) return {};
+  const Segment& segment = segments[extent->segment];
+  // `last - address + 1` would overflow for an extent of the whole address space.
+  return Run{*segment.region, address - StartOf(segment, axis),
+             std::min(extent->last - address, want - 1) + 1};
+}
+
+std::optional<CoreImage::Run> CoreImage::RunByTranslation(uint64_t vaddr, uint64_t want) const {
+  const std::optional<uint64_t> paddr = translation_.ToPhysical(vaddr);
+  if (!paddr) return {};
+  std::optional<Run> run = RunAt(Axis::kPhysical, *paddr, want);
+  if (!run) return {};
+  // A segment that has the virtual address knows better.
+  const auto next = std::partition_point(by_vaddr_.begin(), by_vaddr_.end(),
+                                         [vaddr](const Extent& e) { return e.last < vaddr; });
+  if (next != by_vaddr_.end()) run->length = std::min(run->length, next->first - vaddr);
+  // As far as one distance holds.
+  while (translation_.ToPhysical(vaddr + (run->length - 1)) != *paddr + (run->length - 1)) run->length /= 2;
+  return run;
+}
+
+std::optional<CoreImage::Run> CoreImage::RunAtVirtual(uint64_t vaddr, uint64_t want) const {
+  if (std::optional<Run> run = RunAt(Axis::kVirtual, vaddr, want)) return run;
+  // Page tables, where there are some, say more than any formula.
+  return memory == nullptr ? RunByTranslation(vaddr, want) : std::nullopt;
+}
+
+template <typename Find>
+absl::Status CoreImage::Read(uint64_t address, absl::Span<uint8_t> out, Find find) const {
   while (!out.empty()) {
-    if (extent == index.end() || extent->first > address) {
-      return absl::NotFoundError(absl::StrCat(axis == Axis::kVirtual ? "virtual" : "physical", " address 0x",
-                                              absl::Hex(address), " is not in the image"));
-    }
-    const Segment& segment = segments[extent->segment];
-    // `last - address + 1` would overflow for an extent of the whole address space.
-    const uint64_t past_first = extent->last - address;
-    const size_t n = past_first < out.size() ? static_cast<size_t>(past_first) + 1 : out.size();
-    const uint64_t offset = address - StartOf(segment, axis);
-    absl::Status status = sources[*segment.region]->ReadAt(offset, out.first(n));
+    const std::optional<Run> run = find(address, out.size());
+    if (!run)
+      return absl::NotFoundError(absl::StrCat("address 0x", absl::Hex(address), " is not in the image"));
+    const absl::Status status = sources[run->region]->ReadAt(run->offset, out.first(run->length));
     if (!status.ok()) return status;
-    out.remove_prefix(n);
-    address += n;
-    ++extent;
+    out.remove_prefix(run->length);
+    address += run->length;
     if (address == 0 && !out.empty()) return absl::NotFoundError("the read leaves the address space");
   }
   return absl::OkStatus();
 }
 
 absl::Status CoreImage::ReadVirtual(uint64_t vaddr, absl::Span<uint8_t> out) const {
-  absl::Status status = Read(Axis::kVirtual, vaddr, out);
+  vaddr = translation_.Canonical(vaddr);
+  absl::Status status =
+      Read(vaddr, out, [this](uint64_t at, uint64_t want) { return RunAtVirtual(at, want); });
   return absl::IsNotFound(status) && memory != nullptr ? memory->ReadVirtual(vaddr, out) : status;
 }
 
 absl::Status CoreImage::ReadPhysical(uint64_t paddr, absl::Span<uint8_t> out) const {
-  absl::Status status = Read(Axis::kPhysical, paddr, out);
+  absl::Status status =
+      Read(paddr, out, [this](uint64_t at, uint64_t want) { return RunAt(Axis::kPhysical, at, want); });
   return absl::IsNotFound(status) && memory != nullptr ? memory->ReadPhysical(paddr, out) : status;
 }
 
 uint64_t CoreImage::ReadableFrom(uint64_t vaddr, uint64_t want) const {
-  auto extent = std::partition_point(by_vaddr_.begin(), by_vaddr_.end(),
-                                     [vaddr](const Extent& e) { return e.last < vaddr; });
+  vaddr = translation_.Canonical(vaddr);
   uint64_t have = 0;
-  while (have < want && extent != by_vaddr_.end() && extent->first <= vaddr + have) {
-    const uint64_t past_first = extent->last - (vaddr + have);
-    if (past_first >= want - have) return want;
-    have += past_first + 1;
-    if (extent->last == UINT64_MAX) return have;
-    ++extent;
+  while (have < want) {
+    const std::optional<Run> run = RunAtVirtual(vaddr + have, want - have);
+    if (!run) break;
+    have += run->length;
+    if (vaddr + have == 0) return have;  // the end of the address space
   }
   if (have < want && memory != nullptr) have += memory->ReadableFrom(vaddr + have, want - have);
   return have;

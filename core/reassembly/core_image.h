@@ -17,6 +17,7 @@
 #include "core/crash/kinfo.h"
 #include "core/crash/region_set.h"
 #include "core/kdump/dumped_memory.h"
+#include "core/reassembly/exact_translation.h"
 #include "core/vmcoreinfo/vmcoreinfo.h"
 
 namespace corefleet {
@@ -84,7 +85,9 @@ class CoreImage final : public AddressSpace {
   std::vector<std::shared_ptr<const ByteSource>> sources;
 
   // AddressSpace. A read may run over several segments that touch. Where segments overlap, the first one
-  // listed that has the byte answers.
+  // listed that has the byte answers. Where no segment has the address, `memory` is asked; without one, an
+  // address in the kernel image or in the linear map is looked for by the physical address that it means, if
+  // that is certain (ExactTranslation).
   absl::Status ReadVirtual(uint64_t vaddr, absl::Span<uint8_t> out) const override;
   uint64_t ReadableFrom(uint64_t vaddr, uint64_t want) const override;
   Endian endian() const override { return Endian::kLittle; }
@@ -93,8 +96,8 @@ class CoreImage final : public AddressSpace {
   // The same by physical address. NOT_FOUND when some byte is not in the image.
   absl::Status ReadPhysical(uint64_t paddr, absl::Span<uint8_t> out) const;
 
-  // Builds the search order behind the reads from `segments`. Whoever fills or changes `segments` calls it
-  // once when done (Reassemble has); before that the image has no memory.
+  // Builds the search order behind the reads from `segments`, `vmcoreinfo` and `e_machine`. Whoever fills or
+  // changes those calls it once when done (Reassemble has); before that the image has no memory.
   void IndexSegments();
 
   // Bytes [first, last] of an address space that `segment` answers for.
@@ -110,10 +113,24 @@ class CoreImage final : public AddressSpace {
  private:
   enum class Axis { kVirtual, kPhysical };
 
+  // Bytes that lie behind one another in a region.
+  struct Run {
+    uint32_t region = 0;
+    uint64_t offset = 0;
+    uint64_t length = 0;
+  };
+
   uint64_t StartOf(const Segment& segment, Axis axis) const;
   std::vector<Extent> BuildIndex(Axis axis) const;
-  absl::Status Read(Axis axis, uint64_t address, absl::Span<uint8_t> out) const;
+  // What is at `address`, at most `want` bytes of it; nullopt when nothing is.
+  std::optional<Run> RunAt(Axis axis, uint64_t address, uint64_t want) const;
+  // The same by virtual address, through the physical one where no segment has it.
+  std::optional<Run> RunAtVirtual(uint64_t vaddr, uint64_t want) const;
+  std::optional<Run> RunByTranslation(uint64_t vaddr, uint64_t want) const;
+  template <typename Find>
+  absl::Status Read(uint64_t address, absl::Span<uint8_t> out, Find find) const;
 
+  ExactTranslation translation_;
   std::vector<Extent> by_vaddr_;
   std::vector<Extent> by_paddr_;
 };

@@ -1,6 +1,10 @@
 #include "core/reassembly/core_image.h"
 
-#include "gtest/gtest.h"
+#include <gtest/gtest.h>
+
+#include "absl/strings/str_cat.h"
+#include "tests/support/corpus.h"
+#include "tests/support/true_image.h"
 
 namespace corefleet {
 namespace {
@@ -64,6 +68,99 @@ TEST(CoreImageTest, TheLastByteOfTheAddressSpaceIsReadable) {
 }
 
 TEST(CoreImageTest, AnEmptyReadIsAlwaysThere) { EXPECT_TRUE(CoreImage().ReadVirtual(5, {}).ok()); }
+
+// A region saved under another name than the one that is asked for.
+void AddAt(CoreImage* image, uint64_t vaddr, uint64_t paddr, std::string bytes) {
+  Add(image, vaddr, bytes, bytes.size());
+  image->segments.back().paddr = paddr;
+}
+
+CoreImage ImageOf(uint16_t machine, absl::string_view vmcoreinfo) {
+  CoreImage image;
+  image.e_machine = machine;
+  image.vmcoreinfo = Vmcoreinfo::Parse(BytesOf(vmcoreinfo), nullptr);
+  return image;
+}
+
+constexpr char kArm64[] =
+    "NUMBER(VA_BITS)=48\nNUMBER(kimage_voffset)=0xffff7fffc0000000\nNUMBER(PHYS_OFFSET)=0x40000000\n"
+    "NUMBER(KERNELPACMASK)=0x7f000000000000\nSYMBOL(_stext)=ffff800008010000\n"
+    "SYMBOL(init_uts_ns)=ffff80000a000000\n";
+
+TEST(CoreImageTranslationTest, X86_64sImageIsFoundByItsLinearAddress) {
+  CoreImage image = ImageOf(62, "NUMBER(phys_base)=4096\n");
+  AddAt(&image, 0xffff888001001000, 0x1001000, "abcdefgh");
+  image.IndexSegments();
+  EXPECT_EQ(ReadAll(image, 0xffffffff81000000, 8), "abcdefgh");
+  EXPECT_EQ(ReadAll(image, 0xffffffff81000004, 5), "NOT_FOUND");
+  EXPECT_EQ(image.ReadableFrom(0xffffffff81000002, 100), 6u);
+  EXPECT_EQ(image.ReadableFrom(0xffffffff81000008, 100), 0u);
+}
+
+TEST(CoreImageTranslationTest, X86_64sLinearMapIsLearned) {
+  CoreImage image = ImageOf(62, "NUMBER(phys_base)=4096\n");
+  AddAt(&image, 0xffff99a380200000, 0x200000, "xx");
+  AddAt(&image, 0xffffffff81000000, 0x1001000, "abcdefgh");
+  image.IndexSegments();
+  EXPECT_EQ(ReadAll(image, 0xffff99a381001000, 8), "abcdefgh");
+}
+
+TEST(CoreImageTranslationTest, Arm64IsFoundByEitherAddress) {
+  CoreImage image = ImageOf(183, kArm64);
+  AddAt(&image, 0xffff000008100000, 0x48100000, "in the image");
+  AddAt(&image, 0xffff800009000000, 0x49000000, "linear");
+  image.IndexSegments();
+  EXPECT_EQ(ReadAll(image, 0xffff800008100000, 12), "in the image");
+  EXPECT_EQ(ReadAll(image, 0xffff000009000000, 6), "linear");
+  EXPECT_EQ(ReadAll(image, 0xf2ff000009000000, 6), "linear") << "a tag";
+  EXPECT_EQ(ReadAll(image, 0xf2ff800009000000, 6), "linear") << "a tag on an address that a segment has";
+}
+
+TEST(CoreImageTranslationTest, BehindTheImageMayBeVmallocMemory) {
+  CoreImage image = ImageOf(183, kArm64);
+  AddAt(&image, 0xffff00000a000000, 0x4a000000, std::string(8192, 'x'));
+  image.IndexSegments();
+  // The last symbol's page is image; the next one nobody knows.
+  EXPECT_EQ(ReadAll(image, 0xffff80000a000ffe, 2), "xx");
+  EXPECT_EQ(ReadAll(image, 0xffff80000a000ffe, 3), "NOT_FOUND");
+}
+
+TEST(CoreImageTranslationTest, WhatALoadContradictsIsNotUsed) {
+  CoreImage image = ImageOf(62, "NUMBER(phys_base)=4096\n");
+  AddAt(&image, 0xffff888001001000, 0x1001000, "abcdefgh");
+  AddAt(&image, 0xffffffff82000000, 0x7000000, "elsewhere");
+  image.IndexSegments();
+  EXPECT_EQ(ReadAll(image, 0xffffffff81000000, 8), "NOT_FOUND");
+  EXPECT_EQ(ReadAll(image, 0xffffffff82000000, 9), "elsewhere");
+}
+
+TEST(CoreImageTranslationTest, VmallocMemoryTeachesNothing) {
+  CoreImage image = ImageOf(62, "");
+  AddAt(&image, 0xffffc90000123000, 0x1001000, "vmalloc");
+  AddAt(&image, 0xffffffff81000000, 0x1002000, "image");
+  image.IndexSegments();
+  EXPECT_EQ(ReadAll(image, 0xffffc90000124000, 5), "NOT_FOUND");
+}
+
+// Of every real crash: each region is found by its virtual address also when only its physical one is known.
+TEST(CoreImageTranslationTest, RealRegionsAreFoundWithoutTheirVirtualAddress) {
+  for (const CorpusCase& crash : ReadCorpus()) {
+    const CoreImage whole = TrueImage(crash);
+    size_t found = 0;
+    for (size_t i = 0; i < whole.segments.size(); ++i) {
+      CoreImage image = whole;
+      image.segments[i].has_vaddr = false;
+      image.IndexSegments();
+      const Segment& segment = whole.segments[i];
+      const std::string truth = ReadAll(whole, segment.vaddr, segment.available);
+      const std::string bytes = ReadAll(image, segment.vaddr, segment.available);
+      if (bytes == "NOT_FOUND") continue;
+      EXPECT_EQ(bytes, truth) << crash.name << " " << segment.name;
+      ++found;
+    }
+    EXPECT_GE(found * 10, whole.segments.size() * 8) << crash.name;
+  }
+}
 
 }  // namespace
 }  // namespace corefleet
