@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "cli/command_line.h"
 #include "collector/source/find_crashes.h"
+#include "core/kdump/reader/reader_main.h"
 
 namespace {
 
@@ -20,6 +21,7 @@ std::string FromEnvironment(const char* name, const char* fallback) {
 
 int main(int argc, char** argv) {
   using namespace corefleet;
+  MaybeRunKdumpReader(argc, argv);
   std::ios::sync_with_stdio(false);
   AllowManyOpenFiles();
   const Surroundings where{.out = &std::cout,
@@ -30,6 +32,6 @@ int main(int argc, char** argv) {
                            .server = FromEnvironment("COREFLEET_SERVER", "127.0.0.1:7444"),
                            .ingest = FromEnvironment("COREFLEET_INGEST", "127.0.0.1:7443")};
   const std::vector<Verb> verbs = {UploadVerb(), CheckVerb(), ListVerb(), InfoVerb(), LogVerb(),
-                                   FetchVerb(),  CatVerb(),   ReadVerb(), WaitVerb()};
+                                   FetchVerb(),  CatVerb(),   ReadVerb(), WaitVerb(), SimulateVerb()};
   return RunCommandLine(std::vector<std::string>(argv + 1, argv + argc), verbs, where);
 }

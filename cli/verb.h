@@ -48,6 +48,7 @@ Verb FetchVerb();
 Verb CatVerb();
 Verb ReadVerb();
 Verb WaitVerb();
+Verb SimulateVerb();
 
 // Writes "corefleet: <what went wrong>" and returns the exit code that goes with it.
 int Fail(const Surroundings& where, const absl::Status& status);
