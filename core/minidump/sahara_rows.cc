@@ -8,6 +8,9 @@
 namespace corefleet {
 namespace {
 
+// Real ones are 1 and 2. Text, which has printable names everywhere, has no number as small as this.
+constexpr uint64_t kMaxPreference = 0xffff;
+
 std::string NameIn(ByteReader* reader) {
   const absl::string_view field = TextOf(reader->Bytes(kSaharaNameBytes));
   return std::string(field.substr(0, field.find('\0')));
@@ -37,9 +40,9 @@ std::vector<SaharaRow> ParseSaharaRows(ByteView bytes, SaharaWidth width, Endian
 
 bool IsPlausible(const SaharaRow& row) {
   return row.length != 0 && row.length <= kMaxPhysicalAddress &&
-         row.base <= kMaxPhysicalAddress - row.length && row.preference <= UINT32_MAX &&
+         row.base <= kMaxPhysicalAddress - row.length && row.preference <= kMaxPreference &&
          IsPrintable(row.description) && IsPrintable(row.file_name) &&
-         row.file_name.find('.') != std::string::npos;
+         row.file_name.find('.') != std::string::npos && row.file_name.find(' ') == std::string::npos;
 }
 
 }  // namespace corefleet

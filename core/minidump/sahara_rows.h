@@ -35,8 +35,8 @@ constexpr uint64_t BytesOfRow(SaharaWidth width) {
 // The whole rows in `bytes`, at most `limit`.
 std::vector<SaharaRow> ParseSaharaRows(ByteView bytes, SaharaWidth width, Endian endian, size_t limit);
 
-// True when the row can be what firmware writes: printable names, the file's with a dot in it, and a length
-// that fits into the address space.
+// True when the row can be what firmware writes: a small preference, printable names, the file's with a dot
+// and no blank in it, and a length that fits into the address space.
 bool IsPlausible(const SaharaRow& row);
 
 }  // namespace corefleet
