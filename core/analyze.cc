@@ -6,6 +6,7 @@
 #include "core/build/image_regions.h"
 #include "core/bytes/escape.h"
 #include "core/digest/digest.h"
+#include "core/kinfo/kinfo_facts.h"
 #include "core/oops/panic_line.h"
 #include "core/printk/read_log.h"
 #include "core/taint/taint_facts.h"
@@ -64,6 +65,7 @@ Analysis Analyze(const CoreImage& image, const RegionSet& set) {
   if (const auto panic = FindPanicLine(log)) {
     facts.panic_reason = Fact<std::string>{EscapeForTerminal(panic->reason), Provenance::kLogText};
   }
+  CompareKinfo(image.kinfos, &facts);
   facts.state = StateOf(image, log, facts.defects);
   return analysis;
 }
