@@ -8,10 +8,12 @@
 #include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
 #include "absl/strings/strip.h"
 #include "core/build/banner.h"
 #include "core/build/config.h"
 #include "core/build/fact_choice.h"
+#include "core/build/log_lines.h"
 #include "core/build/release.h"
 #include "core/bytes/escape.h"
 
@@ -60,13 +62,38 @@ std::optional<FoundUts> ReadUts(const CoreImage& image, const ImageRegions& regi
   return {};
 }
 
-// The text of the first record of the kernel's own that starts with `prefix`, without it.
-std::optional<absl::string_view> LineStarting(const KernelLog& log, absl::string_view prefix) {
-  for (const LogRecord& record : log.records) {
-    absl::string_view text = record.text;
-    if (record.facility == 0 && absl::ConsumePrefix(&text, prefix)) return text.substr(0, text.find('\n'));
+// Calls `visit(line)` for every line that the kernel itself wrote, the newest first, until it returns true. A
+// console that ran on over a reboot has an older boot in front.
+template <typename Visit>
+void FindLastLine(const KernelLog& log, Visit visit) {
+  for (size_t i = log.records.size(); i-- > 0;) {
+    if (log.records[i].facility != 0) continue;
+    for (const absl::string_view line : absl::StrSplit(log.records[i].text, '\n')) {
+      if (visit(line)) return;
+    }
   }
-  return {};
+}
+
+// The last line of the kernel's own that starts with `prefix`, without it.
+std::optional<absl::string_view> LineStarting(const KernelLog& log, absl::string_view prefix) {
+  std::optional<absl::string_view> found;
+  FindLastLine(log, [&](absl::string_view line) {
+    if (!absl::ConsumePrefix(&line, prefix)) return false;
+    found = line;
+    return true;
+  });
+  return found;
+}
+
+// What `parse` makes of the last line that it understands.
+template <typename Value>
+std::optional<Value> FromLog(const KernelLog& log, std::optional<Value> (*parse)(absl::string_view)) {
+  std::optional<Value> value;
+  FindLastLine(log, [&](absl::string_view line) {
+    value = parse(line);
+    return value.has_value();
+  });
+  return value;
 }
 
 // The linux_banner object, by id or else by how it starts.
@@ -82,7 +109,12 @@ std::optional<Fact<std::string>> ReadBannerRegion(const ImageRegions& regions) {
 class BuildReader {
  public:
   BuildReader(const CoreImage& image, const ImageRegions& regions, const KernelLog& log, CrashFacts* facts)
-      : image_(image), regions_(regions), log_(log), facts_(*facts), uts_(ReadUts(image, regions)) {}
+      : image_(image),
+        regions_(regions),
+        log_(log),
+        facts_(*facts),
+        uts_(ReadUts(image, regions)),
+        report_(FromLog(log, ParseReportLine)) {}
 
   void Read() {
     ReadNames();
@@ -115,6 +147,10 @@ class BuildReader {
       release.Offer(parsed ? parsed->release : "", facts_.banner->from);
       version.Offer(parsed ? parsed->version : "", facts_.banner->from);
     }
+    release.Offer(image_.dump_release, Provenance::kDumpHeader);
+    version.Offer(image_.dump_version, Provenance::kDumpHeader);
+    if (!image_.kinfos.empty()) release.Offer(image_.kinfos[0].release, Provenance::kKinfo);
+    if (report_) release.Offer(report_->release, Provenance::kLogText);
     facts_.release = release.Best();
     facts_.version = version.Best();
     if (!facts_.release) return;
@@ -127,19 +163,35 @@ class BuildReader {
     if (uts_) arch.Offer(uts_->name.machine, uts_->from);
     arch.Offer(MachineName(image_.e_machine),
                image_.has_header ? Provenance::kElfHeader : Provenance::kDerived);
+    arch.Offer(image_.dump_machine, Provenance::kDumpHeader);
+    arch.Offer(FromLog(log_, MachineOfLine).value_or(""), Provenance::kLogText);
     facts_.arch = arch.Best();
   }
 
-  // Some stable kernels put garbage here (5.15.168 on, 6.1.113 to 118, 6.6.55 to 62, 6.10.14 on, 6.11.3 to
-  // 9). It is a constant of the build all the same, so it still tells builds apart.
   void ReadBuildId() {
+    FactChoice build_id("build_id", &facts_.defects);
+    build_id.Offer(BuildIdOfVmcoreinfo(), Provenance::kVmcoreinfo);
+    if (report_) build_id.Offer(report_->build_id, Provenance::kLogText);
+    facts_.build_id = build_id.Best();
+  }
+
+  // "" when there is none that can be believed.
+  std::string BuildIdOfVmcoreinfo() {
     const auto text = image_.vmcoreinfo.Text("BUILD-ID");
-    if (!text) return;
-    const std::string id = absl::AsciiStrToLower(*text);
+    if (!text) return "";
+    std::string id = absl::AsciiStrToLower(*text);
     const bool hex =
         !id.empty() && std::all_of(id.begin(), id.end(), [](char c) { return absl::ascii_isxdigit(c); });
-    if (!hex || id.find_first_not_of('0') == std::string::npos) return Implausible("BUILD-ID", *text);
-    facts_.build_id = Fact<std::string>{id, Provenance::kVmcoreinfo};
+    if (!hex || id.find_first_not_of('0') == std::string::npos) {
+      Implausible("BUILD-ID", *text);
+      return "";
+    }
+    const std::string release = facts_.release ? facts_.release->value : "";
+    if (HasGarbageBuildId(release, facts_.version ? facts_.version->value : "")) {
+      Implausible("BUILD-ID", absl::StrCat(id, " (kernels like ", release, " export garbage)"));
+      return "";
+    }
+    return id;
   }
 
   void ReadNumbers() {
@@ -152,6 +204,8 @@ class BuildReader {
     }
     if (const auto offset = image_.vmcoreinfo.Hex("KERNELOFFSET")) {
       facts_.kaslr_offset = Fact<uint64_t>{*offset, Provenance::kVmcoreinfo};
+    } else if (const auto said = FromLog(log_, ParseKernelOffset)) {
+      facts_.kaslr_offset = Fact<uint64_t>{*said, Provenance::kLogText};
     }
   }
 
@@ -196,6 +250,7 @@ class BuildReader {
   const KernelLog& log_;
   CrashFacts& facts_;
   std::optional<FoundUts> uts_;
+  std::optional<ReportLine> report_;
 };
 
 }  // namespace

@@ -4,6 +4,7 @@
 
 #include "core/build/banner.h"
 #include "core/build/cpu_mask.h"
+#include "core/build/log_lines.h"
 #include "core/build/release.h"
 #include "core/build/uptime.h"
 
@@ -142,6 +143,69 @@ TEST(UptimeTest, GuessesTheShortestUptimeThatTheLogAllows) {
   const uint64_t ran_600_s_at_250 = (uint64_t{1} << 32) - 300 * 250 + 600 * 250;
   EXPECT_EQ(GuessHz(ran_600_s_at_250, 599), 250u);
   EXPECT_EQ(GuessHz(0, 0), std::nullopt);
+}
+
+TEST(ReleaseTest, KnowsTheKernelsWhoseBuildIdIsGarbage) {
+  for (const char* garbage : {"5.15.168", "5.15.999-generic", "6.1.113", "6.1.118-rt", "6.6.55", "6.6.62",
+                              "6.10.14", "6.11.3", "6.11.9"}) {
+    EXPECT_TRUE(HasGarbageBuildId(garbage, "#1 SMP")) << garbage;
+  }
+  for (const char* sound : {"5.15.167", "6.1.112", "6.1.119", "6.6.54", "6.6.63", "6.10.13", "6.11.2",
+                            "6.11.10", "5.15", "6.1.0-47-cloud-amd64", "", "x", "6.1.99999999999"}) {
+    EXPECT_FALSE(HasGarbageBuildId(sound, "#1 SMP")) << sound;
+  }
+  EXPECT_TRUE(HasGarbageBuildId("6.1.0-26-amd64", "#1 SMP PREEMPT_DYNAMIC Debian 6.1.115-1 (2024-11-01)"));
+  EXPECT_FALSE(HasGarbageBuildId("6.1.0-47-amd64", "#1 SMP PREEMPT_DYNAMIC Debian 6.1.170-3 (2026-05-08)"));
+}
+
+TEST(LogLinesTest, AReportNamesTheKernel) {
+  const auto report = ParseReportLine(
+      "CPU: 0 PID: 93 Comm: insmod Tainted: G           OE      6.1.0-47-cloud-amd64 #1  Debian 6.1.170-3");
+  ASSERT_TRUE(report.has_value());
+  EXPECT_EQ(report->release, "6.1.0-47-cloud-amd64");
+  EXPECT_EQ(report->build_id, "");
+  const auto with_id = ParseReportLine(
+      "CPU: 3 UID: 0 PID: 1 Comm: a 9.9 #9 Not tainted 6.12.1 #1 aa23f7a1231c229de205662d5a9e0d4c580f19a1");
+  ASSERT_TRUE(with_id.has_value());
+  EXPECT_EQ(with_id->release, "6.12.1");
+  EXPECT_EQ(with_id->build_id, "aa23f7a1231c229de205662d5a9e0d4c580f19a1");
+  EXPECT_FALSE(ParseReportLine("CPU: 0 PID: 93 Comm: insmod").has_value());
+  EXPECT_FALSE(ParseReportLine("CPU0: hello 6.1 #1").has_value());
+  EXPECT_FALSE(ParseReportLine("").has_value());
+}
+
+TEST(LogLinesTest, TheKernelOffset) {
+  EXPECT_EQ(ParseKernelOffset("Kernel Offset: 0x2ce00000 from 0xffffffff81000000 (relocation range: x)"),
+            0x2ce00000u);
+  EXPECT_EQ(ParseKernelOffset("Kernel Offset: 0x2686b4400000 from 0xffff800008000000"), 0x2686b4400000u);
+  EXPECT_EQ(ParseKernelOffset("Kernel Offset: disabled"), 0u);
+  EXPECT_FALSE(ParseKernelOffset("Kernel Offset: 12").has_value());
+  EXPECT_FALSE(ParseKernelOffset("kernel offset").has_value());
+}
+
+TEST(LogLinesTest, HowManyCpus) {
+  const auto allowing = ParseCpuCounts("smpboot: Allowing 6 CPUs, 2 hotplug CPUs");
+  ASSERT_TRUE(allowing.has_value());
+  EXPECT_EQ(allowing->possible, 6u);
+  EXPECT_EQ(allowing->present, 4u);
+  const auto topo = ParseCpuCounts("CPU topo: Allowing 4 present CPUs plus 2 hotplug CPUs");
+  ASSERT_TRUE(topo.has_value());
+  EXPECT_EQ(topo->possible, 6u);
+  EXPECT_EQ(topo->present, 4u);
+  EXPECT_EQ(ParseCpuCounts("smp: Brought up 1 node, 2 CPUs")->online, 2u);
+  EXPECT_EQ(ParseCpuCounts("smp: Brought up 2 nodes, 4 CPUs")->online, 4u);
+  EXPECT_EQ(ParseCpuCounts("SMP: Total of 8 processors activated.")->online, 8u);
+  EXPECT_EQ(
+      ParseCpuCounts("setup_percpu: NR_CPUS:512 nr_cpumask_bits:2 nr_cpu_ids:2 nr_node_ids:1")->possible, 2u);
+  EXPECT_FALSE(ParseCpuCounts("smp: Brought up 1 node, 99999999 CPUs").has_value());
+  EXPECT_FALSE(ParseCpuCounts("smpboot: CPU0: Intel").has_value());
+}
+
+TEST(LogLinesTest, RegisterLinesNameTheMachine) {
+  EXPECT_EQ(MachineOfLine("RIP: 0010:init_module+0x1/0x2 [oops]"), "x86_64");
+  EXPECT_EQ(MachineOfLine("pstate: 60400005 (nZCv daif +PAN -UAO)"), "aarch64");
+  EXPECT_EQ(MachineOfLine("epc : do_thing+0x10/0x20"), "riscv64");
+  EXPECT_FALSE(MachineOfLine("RIP: 0033:0x7f00").has_value()) << "user space";
 }
 
 }  // namespace

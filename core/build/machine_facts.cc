@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <numeric>
 #include <optional>
 #include <string>
 #include <vector>
@@ -9,6 +10,7 @@
 #include "core/build/build_facts.h"
 #include "core/build/config.h"
 #include "core/build/cpu_mask.h"
+#include "core/build/log_lines.h"
 #include "core/build/uptime.h"
 
 namespace corefleet {
@@ -31,7 +33,39 @@ bool IsSubset(const MaybeFact<CpuSet>& part, const CpuSet& all) {
   return !part || std::includes(all.begin(), all.end(), part->value.begin(), part->value.end());
 }
 
-void ReadCpus(const CoreImage& image, const ImageRegions& regions, CrashFacts* facts) {
+CpuSet FirstCpus(uint32_t count) {
+  CpuSet cpus(count);
+  std::iota(cpus.begin(), cpus.end(), 0);
+  return cpus;
+}
+
+// What the log says of how many CPUs there were; the newest boot of several.
+CpuCounts CountsOfLog(const KernelLog& log) {
+  CpuCounts counts;
+  for (size_t i = log.records.size(); i-- > 0;) {
+    if (log.records[i].facility != 0) continue;
+    const std::optional<CpuCounts> said = ParseCpuCounts(log.records[i].text);
+    if (!said) continue;
+    if (counts.possible == 0) counts.possible = said->possible;
+    if (counts.present == 0) counts.present = said->present;
+    if (counts.online == 0) counts.online = said->online;
+  }
+  return counts;
+}
+
+// Sets that no region has, from numbers: CPUs are numbered from 0 without holes, which is an assumption.
+void CountCpus(const CoreImage& image, const KernelLog& log, CpuFacts* cpus) {
+  CpuCounts counts = CountsOfLog(log);
+  if (counts.online == 0) counts.online = std::min(image.prstatus_count, kMostCpus);
+  const auto fill = [](uint32_t count, MaybeFact<CpuSet>* set) {
+    if (!*set && count > 0) *set = Fact<CpuSet>{FirstCpus(count), Provenance::kDerived};
+  };
+  fill(counts.possible, &cpus->possible);
+  fill(counts.present, &cpus->present);
+  fill(counts.online, &cpus->online);
+}
+
+void ReadCpus(const CoreImage& image, const ImageRegions& regions, const KernelLog& log, CrashFacts* facts) {
   CpuFacts cpus;
   cpus.possible = ReadMask(image, regions, RegionId::kCpuPossible);
   cpus.present = ReadMask(image, regions, RegionId::kCpuPresent);
@@ -49,6 +83,7 @@ void ReadCpus(const CoreImage& image, const ImageRegions& regions, CrashFacts* f
     if (!IsSubset(cpus.online, cpus.possible->value)) drop("online", &cpus.online);
     if (!IsSubset(cpus.active, cpus.possible->value)) drop("active", &cpus.active);
   }
+  if (!cpus.possible && !cpus.present && !cpus.online) CountCpus(image, log, &cpus);
   facts->cpus = std::move(cpus);
 }
 
@@ -108,7 +143,7 @@ void ReadUptime(const CoreImage& image, const ImageRegions& regions, const Kerne
 
 void ReadMachineFacts(const CoreImage& image, const ImageRegions& regions, const KernelLog& log,
                       CrashFacts* facts) {
-  ReadCpus(image, regions, facts);
+  ReadCpus(image, regions, log, facts);
   ReadUptime(image, regions, log, facts);
 }
 

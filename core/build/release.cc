@@ -14,6 +14,8 @@
 namespace corefleet {
 namespace {
 
+constexpr absl::string_view kDebian = "Debian ";
+
 bool IsDigits(absl::string_view text) {
   return !text.empty() &&
          std::all_of(text.begin(), text.end(), [](char c) { return absl::ascii_isdigit(c); });
@@ -116,6 +118,28 @@ Release ParseRelease(absl::string_view release) {
   TakeAndroid(&words, &result);
   result.local = absl::StrJoin(words, "-");
   return result;
+}
+
+bool HasGarbageBuildId(absl::string_view release, absl::string_view version) {
+  struct Range {
+    uint32_t major, minor, first, last;
+  };
+  constexpr Range kGarbage[] = {
+      {5, 15, 168, UINT32_MAX}, {6, 1, 113, 118}, {6, 6, 55, 62}, {6, 10, 14, UINT32_MAX}, {6, 11, 3, 9}};
+  const size_t debian = version.find(kDebian);
+  const absl::string_view stable =
+      debian == absl::string_view::npos ? release : version.substr(debian + kDebian.size());
+  const std::string base(stable.substr(0, BaseLength(stable)));
+  const std::vector<absl::string_view> parts = absl::StrSplit(base, '.');
+  uint32_t numbers[3];
+  if (parts.size() != 3) return false;
+  for (size_t i = 0; i < 3; ++i) {
+    if (!absl::SimpleAtoi(parts[i], &numbers[i])) return false;
+  }
+  return std::any_of(std::begin(kGarbage), std::end(kGarbage), [&](const Range& range) {
+    return numbers[0] == range.major && numbers[1] == range.minor && numbers[2] >= range.first &&
+           numbers[2] <= range.last;
+  });
 }
 
 }  // namespace corefleet

@@ -26,6 +26,12 @@ struct Release {
 // Total: what does not look like a release is all `local`.
 Release ParseRelease(absl::string_view release);
 
+// True for stable kernels whose VMCOREINFO has garbage for a BUILD-ID: a change to the kernel's reader of
+// notes came without the one that it needed (5.15.168 on, 6.1.113 to 118, 6.6.55 to 62, 6.10.14 on, 6.11.3 to
+// 9). `version` is uname's, because some distributions have the stable number only there
+// ("Debian 6.1.115-1").
+bool HasGarbageBuildId(absl::string_view release, absl::string_view version);
+
 }  // namespace corefleet
 
 #endif  // COREFLEET_CORE_BUILD_RELEASE_H_
