@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "core/abilities.h"
 #include "core/build/build_facts.h"
 #include "core/build/image_regions.h"
 #include "core/bytes/escape.h"
@@ -29,12 +30,24 @@ void DigestRegions(const RegionSet& set, const CoreImage& image, std::vector<Reg
 }
 
 CrashState StateOf(const CoreImage& image, const KernelLog& log, const std::vector<Defect>& defects) {
-  const bool placed = std::any_of(image.segments.begin(), image.segments.end(),
+  // A compressed dump has no segments: its memory is asked page by page.
+  const bool placed = image.memory != nullptr ||
+                      std::any_of(image.segments.begin(), image.segments.end(),
                                   [](const Segment& segment) { return segment.available > 0; });
   if (!placed) return log.records.empty() ? CrashState::kUnreadable : CrashState::kLogOnly;
   const bool loss =
       std::any_of(defects.begin(), defects.end(), [](const Defect& defect) { return IsLoss(defect.code); });
   return loss ? CrashState::kPartial : CrashState::kComplete;
+}
+
+void ReadLinuxFacts(const CoreImage& image, const KernelLog& log, CrashFacts* facts) {
+  const ImageRegions regions(image);
+  ReadBuildFacts(image, regions, log, facts);
+  ReadMachineFacts(image, regions, log, facts);
+  ReadTaintFacts(regions, log, facts);
+  if (const auto panic = FindPanicLine(log)) {
+    facts->panic_reason = Fact<std::string>{EscapeForTerminal(panic->reason), Provenance::kLogText};
+  }
 }
 
 }  // namespace
@@ -46,7 +59,9 @@ bool IsTooLargeToDigest(const Region& region, const CoreImage& image) {
 
 Analysis Analyze(const CoreImage& image, const RegionSet& set) {
   Analysis analysis;
-  analysis.log = ReadLog(image);
+  // What looks like a Linux log or banner in a co-processor's memory is none of this machine's.
+  const bool is_linux = IsLinux(image);
+  if (is_linux) analysis.log = ReadLog(image);
   const KernelLog& log = analysis.log;
   CrashFacts& facts = analysis.facts;
   facts.analyzer_version = kAnalyzerVersion;
@@ -58,15 +73,10 @@ Analysis Analyze(const CoreImage& image, const RegionSet& set) {
   facts.defects = image.defects;
   facts.defects.insert(facts.defects.end(), log.defects.begin(), log.defects.end());
 
-  const ImageRegions regions(image);
-  ReadBuildFacts(image, regions, log, &facts);
-  ReadMachineFacts(image, regions, log, &facts);
-  ReadTaintFacts(regions, log, &facts);
-  if (const auto panic = FindPanicLine(log)) {
-    facts.panic_reason = Fact<std::string>{EscapeForTerminal(panic->reason), Provenance::kLogText};
-  }
+  if (is_linux) ReadLinuxFacts(image, log, &facts);
   CompareKinfo(image.kinfos, &facts);
   facts.state = StateOf(image, log, facts.defects);
+  facts.abilities = ReadAbilities(image, log, facts);
   return analysis;
 }
 

@@ -9,7 +9,7 @@
 namespace corefleet {
 
 // Goes up with every change that can give another answer for the same bytes.
-inline constexpr uint32_t kAnalyzerVersion = 1;
+inline constexpr uint32_t kAnalyzerVersion = 2;
 
 struct Analysis {
   CrashFacts facts;
