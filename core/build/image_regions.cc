@@ -2,12 +2,18 @@
 
 #include <algorithm>
 
+#include "core/meminspect/region_ids.h"
+
 namespace corefleet {
 
 ImageRegions::ImageRegions(const CoreImage& image) {
   std::vector<bool> placed(image.sources.size(), false);
+  const MeminspectSeries series = SeriesOfText(image.series);
+  auto v1_id = [series](std::optional<uint32_t> id) {
+    return id && IsRfc(series) ? std::optional<uint32_t>(V1IdOf(series, *id)) : id;
+  };
   for (const Segment& segment : image.segments) {
-    Candidate candidate{segment.id, segment.available, nullptr};
+    Candidate candidate{v1_id(segment.id), segment.available, nullptr};
     if (segment.region && *segment.region < image.sources.size()) {
       candidate.source = image.sources[*segment.region];
       placed[*segment.region] = true;
@@ -17,7 +23,7 @@ ImageRegions::ImageRegions(const CoreImage& image) {
   placed_ = candidates_.size();
   for (const RegionFacts& region : image.regions) {
     if (!region.index || *region.index >= image.sources.size() || placed[*region.index]) continue;
-    candidates_.push_back({region.id, region.received, image.sources[*region.index]});
+    candidates_.push_back({v1_id(region.id), region.received, image.sources[*region.index]});
   }
 }
 

@@ -1,4 +1,5 @@
 #include "core/meminspect/names.h"
+#include "core/meminspect/plausible_content.h"
 #include "core/meminspect/region_ids.h"
 #include "gtest/gtest.h"
 
@@ -48,6 +49,44 @@ TEST(RegionIdsTest, TheSeriesDifferWhereTheyShould) {
   EXPECT_EQ(SeriesOfName("Kclear_se", 26), MeminspectSeries::kV3);
   EXPECT_EQ(SeriesOfName("Khigh_mem", 26), MeminspectSeries::kV1);
   EXPECT_EQ(SeriesOfName("Kprb", 22), MeminspectSeries::kUnknown);
+}
+
+TEST(RegionIdsTest, TheRfcCountsOneHigher) {
+  ExpectName("md_Ktotalram5.BIN", "Ktotalram", 5);
+  EXPECT_EQ(SeriesOfName("Ktotalram", 5), MeminspectSeries::kRfc2);
+  EXPECT_EQ(SeriesOfName("Ktotalram", 4), MeminspectSeries::kUnknown);  // all of meminspect
+  EXPECT_EQ(SymbolOfId(MeminspectSeries::kRfc2, 24), "prb");
+  EXPECT_EQ(V1IdOf(MeminspectSeries::kRfc2, 24), 22u);
+  EXPECT_EQ(V1IdOf(MeminspectSeries::kRfc2, 4), 0u);  // meminspect has no such region
+  EXPECT_EQ(V1IdOf(MeminspectSeries::kRfc3, 49), 49u);
+  EXPECT_EQ(V1IdOf(MeminspectSeries::kV3, 28), 27u);
+  EXPECT_EQ(SymbolOfId(MeminspectSeries::kRfc2, 47), "init_uts_ns_name");
+  EXPECT_EQ(SymbolOfId(MeminspectSeries::kRfc3, 47), "");
+  for (MeminspectSeries series : {MeminspectSeries::kV1, MeminspectSeries::kV3, MeminspectSeries::kRfc1,
+                                  MeminspectSeries::kRfc2, MeminspectSeries::kRfc3}) {
+    EXPECT_EQ(SeriesOfText(SeriesName(series)), series);
+  }
+  EXPECT_EQ(SeriesOfText("meminspect v9"), MeminspectSeries::kUnknown);
+}
+
+TEST(PlausibleContentTest, OnlyWhatCannotBeIsRefused) {
+  const std::vector<uint8_t> zeros(8);
+  for (const char* symbol :
+       {"nr_threads", "jiffies_64", "kallsyms_num_syms", "high_memory", "no_such_symbol"}) {
+    EXPECT_TRUE(IsPossibleContent(symbol, zeros)) << symbol;
+    EXPECT_TRUE(IsPossibleContent(symbol, {})) << symbol;
+  }
+  const std::vector<uint8_t> code = {0x1f, 0x20, 0x03, 0xd5, 0xc0, 0x03, 0x5f, 0xd6};
+  for (const char* symbol :
+       {"nr_threads", "jiffies_64", "kallsyms_num_syms", "high_memory", "kallsyms_token_index",
+        "kallsyms_markers", "kallsyms_relative_base", "nr_swapfiles"}) {
+    EXPECT_FALSE(IsPossibleContent(symbol, code)) << symbol;
+  }
+  EXPECT_TRUE(IsPossibleContent("_text", code));
+  const std::vector<uint8_t> index = {0, 0, 4, 0, 7, 0, 10, 0}, markers = {0, 0, 0, 0, 0xe2, 0x0a, 0, 0};
+  EXPECT_TRUE(IsPossibleContent("kallsyms_token_index", index));
+  EXPECT_TRUE(IsPossibleContent("kallsyms_markers", markers));
+  EXPECT_FALSE(IsPossibleContent("kallsyms_markers", index));
 }
 
 TEST(RegionIdsTest, DynamicAndHostileIdsHaveNoSymbol) {

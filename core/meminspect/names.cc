@@ -26,6 +26,7 @@ std::optional<uint32_t> AsId(absl::string_view text) {
 
 bool IsDriverName(absl::string_view name, uint32_t id) {
   return absl::EqualsIgnoreCase(name, DriverNameOfId(MeminspectSeries::kV1, id)) ||
+         absl::EqualsIgnoreCase(name, DriverNameOfId(MeminspectSeries::kRfc2, id)) ||
          absl::EqualsIgnoreCase(name, DriverNameOfId(MeminspectSeries::kV3, id));
 }
 

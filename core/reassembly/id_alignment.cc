@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <array>
 
+#include "absl/strings/match.h"
+
 namespace corefleet {
 namespace {
 
@@ -28,6 +30,7 @@ constexpr int kReceivedIdSkipped = -12;
 constexpr int kDynamicIdSkipped = -1;
 constexpr int kNameOfSeries = 5;
 constexpr int kLate = 3;
+constexpr char kUnknownName[] = "Kunknown";
 
 uint64_t RoundUp4(uint64_t size) { return size > UINT64_MAX - 3 ? size : (size + 3) & ~uint64_t{3}; }
 
@@ -57,7 +60,7 @@ int ScoreMatch(MeminspectSeries series, const Evidence& evidence, const Slot& sl
   const std::vector<uint64_t>& received = evidence.received[id];
   if (known) {
     score += IsPlausibleSize(series, id, slot.size) ? kSeriesAgrees : kSeriesDiffers;
-  } else if (id >= kFirstDynamicId) {
+  } else if (id >= FirstDynamicId(series)) {
     score += kDynamic;
   } else if (series != MeminspectSeries::kUnknown || received.empty()) {
     score += kNotOfSeries;
@@ -76,7 +79,7 @@ int ScoreSkip(MeminspectSeries series, const Evidence& evidence, uint32_t id, bo
   int score = 0;
   if (IsAlwaysRegistered(series, id)) score += kSeriesIdSkipped;
   if (!evidence.received[id].empty()) score += kReceivedIdSkipped;
-  if (score == 0 && id >= kFirstDynamicId && slots_left) score += kDynamicIdSkipped;
+  if (score == 0 && id >= FirstDynamicId(series) && slots_left) score += kDynamicIdSkipped;
   return score;
 }
 
@@ -132,18 +135,37 @@ Alignment Align(MeminspectSeries series, const Evidence& evidence, const std::ve
 }
 
 constexpr MeminspectSeries kKnownSeries[] = {MeminspectSeries::kV1, MeminspectSeries::kV2,
-                                             MeminspectSeries::kV3};
+                                             MeminspectSeries::kV3, MeminspectSeries::kRfc2,
+                                             MeminspectSeries::kRfc3};
+
+// True if a name that stands for one or two series stands for this one.
+bool SpeaksFor(MeminspectSeries said, MeminspectSeries series) {
+  if (IsRfc(said) || IsRfc(series)) return IsRfc(said) && IsRfc(series);
+  return (said == MeminspectSeries::kV3) == (series == MeminspectSeries::kV3);
+}
 
 int ScoreNames(MeminspectSeries series, const std::vector<Piece>& pieces) {
   int score = 0;
   for (const Piece& piece : pieces) {
-    const MeminspectSeries said = piece.id ? SeriesOfName(piece.name, *piece.id) : MeminspectSeries::kUnknown;
-    if (said == MeminspectSeries::kUnknown) continue;
-    const bool agrees = (said == MeminspectSeries::kV3) == (series == MeminspectSeries::kV3);
-    score += agrees ? kNameOfSeries : -kNameOfSeries;
+    if (!piece.id || *piece.id <= kConfigId) continue;
+    const MeminspectSeries said = SeriesOfName(piece.name, *piece.id);
+    if (said != MeminspectSeries::kUnknown) {
+      score += SpeaksFor(said, series) ? kNameOfSeries : -kNameOfSeries;
+    } else if (IsRfc(series) && piece.name != kUnknownName &&
+               piece.name == DriverNameOfId(MeminspectSeries::kV1, *piece.id) &&
+               piece.name != DriverNameOfId(series, *piece.id)) {
+      score -= kNameOfSeries;  // common to all of meminspect
+    }
   }
   return score;
 }
+
+bool HasId(const std::vector<Piece>& pieces, uint32_t id) {
+  return std::any_of(pieces.begin(), pieces.end(), [id](const Piece& p) { return p.id == id; });
+}
+
+// The RFC's third revision hands out this id, the second does not have it.
+constexpr uint32_t kFirstRfc3Only = 49;
 
 // The id of the one region that was received with a slot's size, if no other slot has that size. Sizes of up
 // to 8 bytes tell nothing.
@@ -231,15 +253,64 @@ MeminspectSeries AlignIds(const std::vector<Piece>& pieces, const Vmcoreinfo& vm
   return tied ? MeminspectSeries::kUnknown : series;
 }
 
+bool IsRfc1(const std::vector<Piece>& pieces) {
+  size_t numbered = 0, plain = 0;
+  bool header = false;
+  for (const Piece& piece : pieces) {
+    if (!absl::StartsWithIgnoreCase(piece.name, "K")) continue;
+    ++(piece.id ? numbered : plain);
+    header |=
+        !piece.id && absl::EqualsIgnoreCase(piece.name, DriverNameOfId(MeminspectSeries::kV1, kElfHeaderId));
+  }
+  return header && plain > 4 * numbered;
+}
+
+void NameRfc1Pieces(std::vector<Piece>* pieces) {
+  for (Piece& piece : *pieces) {
+    if (piece.id) continue;
+    std::optional<uint32_t> id;
+    bool unique = true;
+    for (uint32_t i = kElfHeaderId; i < kFirstDynamicId; ++i) {
+      const absl::string_view name = DriverNameOfId(MeminspectSeries::kV1, i);
+      if (name == kUnknownName || !absl::EqualsIgnoreCase(piece.name, name)) continue;
+      unique = !id;
+      id = i;
+    }
+    if (unique) piece.id = id;
+  }
+}
+
+void AlignByEvidence(const std::vector<Piece>& pieces, const Vmcoreinfo& vmcoreinfo,
+                     std::vector<Slot>* slots) {
+  std::vector<bool> taken(kFirstDynamicId);
+  for (Slot& slot : *slots) {
+    for (uint32_t id = kConfigId + 1; id < kFirstDynamicId && !slot.id; ++id) {
+      const auto address = SymbolAddressOfId(MeminspectSeries::kV1, id, vmcoreinfo);
+      if (taken[id] || !address || !slot.has_vaddr || *address != slot.vaddr) continue;
+      slot.id = id;
+      taken[id] = true;
+    }
+  }
+  for (Slot& slot : *slots) {
+    if (slot.id) continue;
+    const std::optional<uint32_t> id = IdBySize(pieces, *slots, slot);
+    if (!id || *id >= kFirstDynamicId || taken[*id] ||
+        !IsPlausibleSize(MeminspectSeries::kV1, *id, slot.size))
+      continue;
+    slot.id = id;
+    taken[*id] = true;
+  }
+}
+
 MeminspectSeries SeriesOfNames(const std::vector<Piece>& pieces) {
   const int v1 = ScoreNames(MeminspectSeries::kV1, pieces);
   const int v3 = ScoreNames(MeminspectSeries::kV3, pieces);
+  const int rfc = ScoreNames(MeminspectSeries::kRfc2, pieces);
+  if (rfc > std::max(v1, v3))
+    return HasId(pieces, kFirstRfc3Only) ? MeminspectSeries::kRfc3 : MeminspectSeries::kRfc2;
   if (v3 > v1) return MeminspectSeries::kV3;
   if (v1 <= 0) return MeminspectSeries::kUnknown;
-  auto has = [&pieces](uint32_t id) {
-    return std::any_of(pieces.begin(), pieces.end(), [id](const Piece& p) { return p.id == id; });
-  };
-  return !has(36) && has(37) ? MeminspectSeries::kV2 : MeminspectSeries::kV1;
+  return !HasId(pieces, 36) && HasId(pieces, 37) ? MeminspectSeries::kV2 : MeminspectSeries::kV1;
 }
 
 }  // namespace corefleet

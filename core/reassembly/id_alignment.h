@@ -20,6 +20,16 @@ namespace corefleet {
 MeminspectSeries AlignIds(const std::vector<Piece>& pieces, const Vmcoreinfo& vmcoreinfo,
                           std::vector<Slot>* slots);
 
+// kmemdump RFC v1 numbers nothing and registers in no fixed order: names are all it has. True for a set whose
+// files carry such names.
+bool IsRfc1(const std::vector<Piece>& pieces);
+// Gives its pieces the ids that meminspect v1 has for the same names, so that they are known by them. Names
+// that stand for two regions get none.
+void NameRfc1Pieces(std::vector<Piece>* pieces);
+// Fills Slot::id, in v1's numbers, by address and by sizes that only one region has.
+void AlignByEvidence(const std::vector<Piece>& pieces, const Vmcoreinfo& vmcoreinfo,
+                     std::vector<Slot>* slots);
+
 // The series by the names and ids received alone, for sets without a header.
 MeminspectSeries SeriesOfNames(const std::vector<Piece>& pieces);
 

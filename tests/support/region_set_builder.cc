@@ -56,9 +56,10 @@ Region MakeRegion(const std::string& name, uint32_t id, std::vector<uint8_t> byt
 
 }  // namespace
 
-RegionSetBuilder::RegionSetBuilder(MeminspectSeries series) {
+RegionSetBuilder::RegionSetBuilder(MeminspectSeries series)
+    : series_(series), next_dynamic_(FirstDynamicId(series)) {
   uint64_t paddr = 0x41000000;
-  for (uint32_t id = kConfigId + 1; id < kFirstDynamicId; ++id) {
+  for (uint32_t id = kConfigId + 1; id < next_dynamic_; ++id) {
     if (!IsAlwaysRegistered(series, id)) continue;
     Planned region;
     region.id = id;
@@ -69,23 +70,24 @@ RegionSetBuilder::RegionSetBuilder(MeminspectSeries series) {
     paddr += region.bytes.size() + 0x1008;
     regions.push_back(std::move(region));
   }
-  PutText("Linux version 6.18.0-test ", 0, &Find(11).bytes);
-  std::fill_n(Find(19).bytes.begin(), 390, 0);
-  PutText("Linux", 0, &Find(19).bytes);
-  PutText(kRelease, 130, &Find(19).bytes);
-  Put64(Find(20).vaddr, 0, &Find(22).bytes);
-  std::vector<uint8_t>& ring = Find(20).bytes;
+  PutText("Linux version 6.18.0-test ", 0, &FindSymbol("linux_banner").bytes);
+  std::fill_n(FindSymbol("init_uts_ns").bytes.begin(), 390, 0);
+  PutText("Linux", 0, &FindSymbol("init_uts_ns").bytes);
+  PutText(kRelease, 130, &FindSymbol("init_uts_ns").bytes);
+  Put64(FindSymbol("printk_rb_static").vaddr, 0, &FindSymbol("prb").bytes);
+  std::vector<uint8_t>& ring = FindSymbol("printk_rb_static").bytes;
   std::fill(ring.begin(), ring.end(), 0);
   ring[0] = 5;  // 32 records
-  Put64(Find(23).vaddr, 8, &ring);
-  Put64(Find(24).vaddr, 16, &ring);
+  Put64(FindSymbol("prb_descs").vaddr, 8, &ring);
+  Put64(FindSymbol("prb_infos").vaddr, 16, &ring);
   ring[48] = 13;  // 8192 bytes of text
-  Put64(Find(25).vaddr, 56, &ring);
-  std::fill(Find(21).bytes.begin(), Find(21).bytes.end(), 0);
+  Put64(FindSymbol("__log_buf").vaddr, 56, &ring);
+  std::fill(FindSymbol("printk_rb_dynamic").bytes.begin(), FindSymbol("printk_rb_dynamic").bytes.end(), 0);
   vmcoreinfo =
-      absl::StrCat("OSRELEASE=", kRelease, "\nPAGESIZE=4096\nSYMBOL(init_uts_ns)=", absl::Hex(Find(19).vaddr),
-                   "\nOFFSET(uts_namespace.name)=0\nSYMBOL(prb)=", absl::Hex(Find(22).vaddr),
-                   "\nSYMBOL(printk_rb_static)=", absl::Hex(Find(20).vaddr),
+      absl::StrCat("OSRELEASE=", kRelease,
+                   "\nPAGESIZE=4096\nSYMBOL(init_uts_ns)=", absl::Hex(FindSymbol("init_uts_ns").vaddr),
+                   "\nOFFSET(uts_namespace.name)=0\nSYMBOL(prb)=", absl::Hex(FindSymbol("prb").vaddr),
+                   "\nSYMBOL(printk_rb_static)=", absl::Hex(FindSymbol("printk_rb_static").vaddr),
                    "\nSIZE(printk_ringbuffer)=88\nNUMBER(VA_BITS)=48\nNUMBER(kimage_voffset)=0x",
                    absl::Hex(kImageOffset), "\nNUMBER(PHYS_OFFSET)=0x40000000\n");
 }
@@ -100,6 +102,10 @@ RegionSetBuilder& RegionSetBuilder::Dynamic(uint64_t size) {
   next_linear_ += (size + 0x2fff) & ~uint64_t{0xfff};
   regions.push_back(std::move(region));
   return *this;
+}
+
+RegionSetBuilder::Planned& RegionSetBuilder::FindSymbol(absl::string_view symbol) {
+  return Find(IdOfSymbol(series_, symbol).value_or(0));
 }
 
 RegionSetBuilder::Planned& RegionSetBuilder::Find(uint32_t id) {

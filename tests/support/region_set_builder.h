@@ -55,7 +55,10 @@ class RegionSetBuilder {
  private:
   std::vector<uint8_t> HeaderBytes() const;
   std::vector<uint8_t> TableBytes(uint64_t header_size) const;
-  uint32_t next_dynamic_ = kFirstDynamicId;
+  Planned& FindSymbol(absl::string_view symbol);
+
+  MeminspectSeries series_;
+  uint32_t next_dynamic_;
   uint64_t next_linear_ = 0x90000000;
 };
 
