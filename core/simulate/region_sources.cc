@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "core/kinfo/kinfo_writer.h"
 #include "core/minidump/qaic_writer.h"
 #include "core/minidump/raw_dump_writer.h"
 #include "core/minidump/tables_writer.h"
@@ -41,6 +42,17 @@ std::vector<SimulatedFile> WriteEdlFolder(const RegionPlan& plan, bool table) {
   return files;
 }
 
+std::vector<SimulatedFile> WriteQdlFolder(const RegionPlan& plan, bool table) {
+  SimulatedFile core{"minidump.elf", {}};
+  for (const SavedRegion& region : plan.regions) {
+    if (region.has_file && region.has_load)
+      core.bytes.insert(core.bytes.end(), region.bytes.begin(), region.bytes.end());
+  }
+  std::vector<SimulatedFile> files = {std::move(core)};
+  if (table) files.push_back({"debug_table.bin", WriteTable(TableForm::kSahara64, RowsOf(plan))});
+  return files;
+}
+
 std::vector<SimulatedFile> WriteRawDumpFile(const RegionPlan& plan, const RawDumpDamage& damage) {
   std::vector<RawDumpFile> sections;
   uint64_t bytes = 0;
@@ -63,6 +75,22 @@ std::vector<SimulatedFile> WriteQaicFile(const RegionPlan& plan) {
     regions.push_back({region.file_name, absl::StrCat(region.name, region.id), region.paddr, region.bytes});
   }
   return {{"sahara-ramdump.bin", WriteQaic(regions)}};
+}
+
+std::vector<SimulatedFile> WriteKinfoFile(const ModelKernel& kernel, const ModelMemory& memory) {
+  const auto paddr = [&](const char* symbol) { return kernel.ImagePaddr(memory.symbols.at(symbol)); };
+  KinfoToWrite kinfo;
+  kinfo.release = kernel.release;
+  kinfo.text = paddr("_text");
+  kinfo.stext = paddr("_stext");
+  kinfo.etext = paddr("_etext");
+  kinfo.end = paddr("_end");
+  kinfo.swapper_pg_dir = paddr("swapper_pg_dir");
+  kinfo.relative = paddr("kallsyms_relative_base");
+  // Android's first layout; the one with the modules' memory since 6.4; meminspect v3's.
+  const char* layout = kernel.IsAtLeast(6, 12) ? "F" : kernel.IsAtLeast(6, 4) ? "B" : "A";
+  const std::string area = WriteKinfo(layout, kinfo);
+  return {{"kinfo.bin", std::vector<uint8_t>(area.begin(), area.end())}};
 }
 
 }  // namespace corefleet

@@ -16,6 +16,9 @@ std::vector<SimulatedFile> WriteRegionFolder(const RegionPlan& plan, bool table)
 // What edl leaves: a folder "memory", and its own log.
 std::vector<SimulatedFile> WriteEdlFolder(const RegionPlan& plan, bool table);
 
+// What qdl leaves: minidump.elf, in which the files stand one after the other, and the debug table.
+std::vector<SimulatedFile> WriteQdlFolder(const RegionPlan& plan, bool table);
+
 struct RawDumpDamage {
   bool insufficient_storage = false;
   bool consumed = false;
@@ -24,6 +27,8 @@ struct RawDumpDamage {
 std::vector<SimulatedFile> WriteRawDumpFile(const RegionPlan& plan, const RawDumpDamage& damage);
 // The blob of the AIC100 driver.
 std::vector<SimulatedFile> WriteQaicFile(const RegionPlan& plan);
+// A Debug Kinfo area, of the layout that the kernel's age suggests.
+std::vector<SimulatedFile> WriteKinfoFile(const ModelKernel& kernel, const ModelMemory& memory);
 
 }  // namespace corefleet
 

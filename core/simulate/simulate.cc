@@ -6,6 +6,8 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "core/build/uptime.h"
+#include "core/simulate/dump_sources.h"
+#include "core/simulate/log_sources.h"
 #include "core/simulate/model_log.h"
 #include "core/simulate/model_memory.h"
 #include "core/simulate/random.h"
@@ -19,32 +21,71 @@ constexpr uint32_t kSmallestLogShift = 12;
 constexpr uint32_t kLargestLogShift = 24;
 
 const std::vector<SourceEntry>& Sources() {
+  using Source = SimulatedSource;
   using Target = DamageTarget;
+  using Targets = std::vector<DamageTarget>;
+  const Targets folder = {Target::kLog, Target::kRegions, Target::kTable, Target::kFiles};
+  const Targets blob = {Target::kLog, Target::kRegions, Target::kFiles};
   static const auto& sources = *new std::vector<SourceEntry>{
-      {SimulatedSource::kMeminspectV1,
-       "meminspect-v1",
-       "a folder of md_*.BIN and minidump_toc.bin, series v1",
-       {Target::kLog, Target::kRegions, Target::kTable, Target::kFiles}},
-      {SimulatedSource::kMeminspectV2,
-       "meminspect-v2",
-       "the same of series v2",
-       {Target::kLog, Target::kRegions, Target::kTable, Target::kFiles}},
-      {SimulatedSource::kMeminspectV3,
-       "meminspect-v3",
-       "the same of series v3, which numbers otherwise",
-       {Target::kLog, Target::kRegions, Target::kTable, Target::kFiles}},
-      {SimulatedSource::kRawDump,
+      {Source::kMeminspectV1, "meminspect-v1", "a folder of md_*.BIN and minidump_toc.bin, series v1",
+       Remains::kMemory, folder},
+      {Source::kMeminspectV2, "meminspect-v2", "the same of series v2", Remains::kMemory, folder},
+      {Source::kMeminspectV3, "meminspect-v3", "the same of series v3, which numbers otherwise",
+       Remains::kMemory, folder},
+      {Source::kRawDump,
        "rawdump",
        "a Raw_Dmp! partition in one file",
+       Remains::kMemory,
        {Target::kLog, Target::kRegions, Target::kRawDump, Target::kFiles}},
-      {SimulatedSource::kQaic,
-       "qaic",
-       "the blob of the AIC100 driver",
-       {Target::kLog, Target::kRegions, Target::kFiles}},
-      {SimulatedSource::kEdl,
-       "edl",
-       "what edl leaves: a folder memory, and its log",
-       {Target::kLog, Target::kRegions, Target::kTable, Target::kFiles}},
+      {Source::kQaic, "qaic", "the blob of the AIC100 driver", Remains::kMemory, blob},
+      {Source::kEdl, "edl", "what edl leaves: a folder memory, and its log", Remains::kMemory, folder},
+      {Source::kQdl, "qdl", "what qdl leaves: minidump.elf, which it put together, and the debug table",
+       Remains::kMemory, folder},
+      {Source::kVmcore,
+       "vmcore",
+       "an ELF core of the machine, as a crash kernel copies it",
+       Remains::kMemory,
+       {Target::kLog, Target::kFiles}},
+      {Source::kVmcoreFlat,
+       "vmcore-flat",
+       "the same, flattened by makedumpfile -F",
+       Remains::kMemory,
+       {Target::kLog, Target::kFiles}},
+      {Source::kKdump,
+       "kdump",
+       "makedumpfile's compressed dump",
+       Remains::kPackedDump,
+       {Target::kLog, Target::kFiles}},
+      {Source::kKdumpSplit,
+       "kdump-split",
+       "the same in two parts",
+       Remains::kPackedDump,
+       {Target::kLog, Target::kParts, Target::kFiles}},
+      {Source::kPstoreEfi,
+       "pstore-efi",
+       "/sys/fs/pstore out of EFI variables: the end of the log in parts",
+       Remains::kLog,
+       {Target::kParts, Target::kFiles}},
+      {Source::kPstoreErst,
+       "pstore-erst",
+       "/sys/fs/pstore out of a firmware's error record store",
+       Remains::kLog,
+       {Target::kParts, Target::kFiles}},
+      {Source::kPstoreRamoops,
+       "pstore-ramoops",
+       "/sys/fs/pstore out of memory that survived",
+       Remains::kLog,
+       {Target::kFiles}},
+      {Source::kRamoopsRaw,
+       "ramoops-raw",
+       "that memory itself, with error correction",
+       Remains::kLog,
+       {Target::kFiles}},
+      {Source::kKinfo,
+       "kinfo",
+       "a Debug Kinfo area: which kernel it was, and no memory",
+       Remains::kRelease,
+       {Target::kFiles}},
   };
   return sources;
 }
@@ -70,6 +111,10 @@ class Run {
     memory_ = MakeModelMemory(kernel_, log_, MemoryOptionsFor());
     plan_ = PlanRegions(kernel_, memory_, options_.damages, &random_);
     TellTruth();
+    if (IsDumpedByPanic() && log_.story.panic_reason.empty()) {
+      return absl::InvalidArgumentError(absl::StrCat(
+          "\"", EntryOf(options_.source).name, "\" has what panic() saves, and nobody panics in a hang"));
+    }
     for (const Damage& damage : options_.damages) {
       if (absl::Status status = Apply(damage); !status.ok()) return status;
     }
@@ -82,6 +127,13 @@ class Run {
   bool Wants(DamageKind kind) const {
     return std::any_of(options_.damages.begin(), options_.damages.end(),
                        [&](const Damage& damage) { return damage.kind == kind; });
+  }
+
+  bool IsDumpedByPanic() const {
+    return options_.source == SimulatedSource::kPstoreEfi ||
+           options_.source == SimulatedSource::kPstoreErst || options_.source == SimulatedSource::kVmcore ||
+           options_.source == SimulatedSource::kVmcoreFlat || options_.source == SimulatedSource::kKdump ||
+           options_.source == SimulatedSource::kKdumpSplit;
   }
 
   absl::Status Check() const {
@@ -123,7 +175,8 @@ class Run {
     truth.taint_before = log_.story.taint_before;
     truth.cpus = kernel_.cpus;
     truth.uptime_seconds = UptimeOf(memory_.jiffies, kernel_.hz);
-    truth.series = std::string(SeriesName(SeriesOf(options_.source)));
+    truth.remains = EntryOf(options_.source).remains;
+    if (HasIds()) truth.series = std::string(SeriesName(SeriesOf(options_.source)));
     truth.log = memory_.readable;
     for (const SavedRegion& region : plan_.regions) {
       if (!region.has_file) continue;
@@ -131,8 +184,15 @@ class Run {
           {region.name, region.symbol, region.id, region.vaddr, region.paddr, region.bytes});
     }
     for (const Damage& damage : options_.damages) {
-      if (const auto defect = corefleet::EntryOf(damage).defect) truth.defects.push_back(*defect);
+      auto defect = corefleet::EntryOf(damage).defect;
+      if (defect == DefectCode::kRecordPartMissing && options_.source == SimulatedSource::kKdumpSplit)
+        defect = DefectCode::kDumpIncomplete;
+      if (defect) truth.defects.push_back(*defect);
     }
+  }
+
+  bool HasIds() const {
+    return options_.source <= SimulatedSource::kEdl || options_.source == SimulatedSource::kQdl;
   }
 
   absl::Status Apply(const Damage& damage) {
@@ -141,7 +201,9 @@ class Run {
     return DamageRegions(damage, &random_, &plan_);
   }
 
-  std::vector<SimulatedFile> Write() const {
+  std::vector<SimulatedFile> Write() {
+    const bool panicked = !log_.story.panic_reason.empty();
+    std::vector<LogRecord>* readable = &crash_.truth.log;
     const bool table = !Wants(DamageKind::kNoTable);
     switch (options_.source) {
       case SimulatedSource::kMeminspectV1:
@@ -155,8 +217,33 @@ class Run {
         return WriteQaicFile(plan_);
       case SimulatedSource::kEdl:
         return WriteEdlFolder(plan_, table);
+      case SimulatedSource::kQdl:
+        return WriteQdlFolder(plan_, table);
+      case SimulatedSource::kVmcore:
+        return WriteVmcoreFile(kernel_, memory_);
+      case SimulatedSource::kVmcoreFlat:
+        return WriteFlatVmcoreFile(kernel_, memory_);
+      case SimulatedSource::kKdump:
+      case SimulatedSource::kKdumpSplit:
+        return WriteKdumpFiles(kernel_, memory_, options_.source == SimulatedSource::kKdumpSplit);
+      case SimulatedSource::kPstoreEfi:
+        return WriteEfiRecords(log_.records, DeathTime(), readable);
+      case SimulatedSource::kPstoreErst:
+        return WriteErstRecords(log_.records, DeathTime(), readable);
+      case SimulatedSource::kPstoreRamoops:
+        return WriteRamoopsRecords(log_.records, panicked, readable);
+      case SimulatedSource::kRamoopsRaw:
+        return WriteRamoopsArea(log_.records, panicked, readable);
+      case SimulatedSource::kKinfo:
+        return WriteKinfoFile(kernel_, memory_);
     }
     return {};
+  }
+
+  // Seconds since 1970: the model machine boots at a time of its own.
+  uint64_t DeathTime() const {
+    return 1'700'000'000 + Random(options_.kernel.seed, "boot time").Below(100'000'000) +
+           log_.story.uptime_nsec / 1'000'000'000;
   }
 
   void FlipBits(uint64_t count) {
@@ -172,8 +259,11 @@ class Run {
 
   void DamageFiles(const Damage& damage) {
     if (damage.kind == DamageKind::kBitFlips) FlipBits(damage.count);
-    if (damage.kind == DamageKind::kMissingPart && crash_.files.size() > 1)
-      crash_.files.erase(crash_.files.begin() + static_cast<ptrdiff_t>(random_.Below(crash_.files.size())));
+    // Not the last one: of a record's oldest part nobody can say that it ever was.
+    if (damage.kind == DamageKind::kMissingPart && crash_.files.size() > 1) {
+      const uint64_t lost = random_.Below(crash_.files.size() - 1);
+      crash_.files.erase(crash_.files.begin() + static_cast<ptrdiff_t>(lost));
+    }
     if (damage.kind != DamageKind::kCut) return;
     const auto largest =
         std::max_element(crash_.files.begin(), crash_.files.end(),

@@ -27,12 +27,31 @@ enum class SimulatedSource : uint8_t {
   kRawDump,
   kQaic,
   kEdl,
+  kQdl,
+  kVmcore,
+  kVmcoreFlat,
+  kKdump,
+  kKdumpSplit,
+  kPstoreEfi,
+  kPstoreErst,
+  kPstoreRamoops,
+  kRamoopsRaw,
+  kKinfo,
+};
+
+// What of a crash is in its files.
+enum class Remains : uint8_t {
+  kMemory,      // of the machine
+  kPackedDump,  // memory too, that needs a DumpOpener to be read; without one what the dump's header says
+  kLog,         // the end of the kernel log
+  kRelease,     // which kernel it was
 };
 
 struct SourceEntry {
   SimulatedSource source;
   absl::string_view name;
   absl::string_view about;
+  Remains remains;
   std::vector<DamageTarget> targets;  // what can be damaged of it
 };
 
@@ -74,7 +93,8 @@ struct SimulatedTruth {
   uint64_t taint_before = 0;  // what the report printed
   uint32_t cpus = 0;
   double uptime_seconds = 0;
-  std::string series;                    // "meminspect v1"
+  std::string series;  // "meminspect v1"; "" where no ids are saved
+  Remains remains = Remains::kMemory;
   std::vector<LogRecord> log;            // what is left of it, by seq
   std::vector<SimulatedRegion> regions;  // before any damage
   std::vector<DefectCode> defects;       // that damage must lead to, in most cases
