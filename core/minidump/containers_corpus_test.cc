@@ -184,22 +184,57 @@ TEST(RawDumpCorpusTest, InsufficientStorageLeavesThatRegionOut) {
   }
 }
 
+std::vector<uint8_t> ReadAt(const CoreImage& image, uint64_t paddr, uint64_t size) {
+  std::vector<uint8_t> bytes(size);
+  return image.ReadPhysical(paddr, absl::MakeSpan(bytes)).ok() ? bytes : std::vector<uint8_t>();
+}
+
 TEST(RawDumpCorpusTest, WhatOtherProcessorsLeftMovesNoRegion) {
   for (const CorpusCase& crash : Corpus()) {
     std::vector<RawDumpFile> files = RawFilesOf(crash);
+    const std::string plain = SeenOf(OfRawDump(files));
     files.insert(files.begin(), {"OCIMEM.BIN", std::vector<uint8_t>(4096, 0xab), 0x14680000});
     files.insert(files.begin() + 9, {"md_modem_log.BIN", std::vector<uint8_t>(64, 0xcd), 0x8ab00000});
     files.push_back({"CPU_CTX.BIN", std::vector<uint8_t>(512, 0xef), 0, RawSectionType::kCpuContext});
     const Rebuilt rebuilt = OfRawDump(files);
-    const Rebuilt folder = OfFolder(crash);
-    for (const Segment& wanted : folder.image.segments) {
-      if (!wanted.region) continue;
-      std::vector<uint8_t> bytes(wanted.available), there(wanted.available);
-      ASSERT_TRUE(folder.set.regions[*wanted.region].bytes->ReadAt(0, absl::MakeSpan(bytes)).ok());
-      ASSERT_TRUE(rebuilt.image.ReadPhysical(wanted.paddr, absl::MakeSpan(there)).ok());
-      EXPECT_EQ(there, bytes) << crash.name << " " << wanted.name;
-    }
+    // It stands behind everything that is Linux's, at its own address.
+    EXPECT_EQ(SeenOf(rebuilt).substr(0, plain.size()), plain) << crash.name;
+    EXPECT_EQ(ReadAt(rebuilt.image, 0x14680000, 4096), std::vector<uint8_t>(4096, 0xab));
+    EXPECT_EQ(ReadAt(rebuilt.image, 0x8ab00000, 64), std::vector<uint8_t>(64, 0xcd));
+    EXPECT_EQ(Defects(rebuilt.image.defects), Defects(OfFolder(crash).image.defects)) << crash.name;
   }
+}
+
+// A region that is missing leaves a hole of its size, and what is not Linux's must not fall into it.
+TEST(RawDumpCorpusTest, WhatOtherProcessorsLeftFillsNoHole) {
+  for (const CorpusCase& crash : Corpus()) {
+    std::vector<RawDumpFile> files = RawFilesOf(crash);
+    const auto gone = std::find_if(files.begin(), files.end(),
+                                   [](const RawDumpFile& file) { return file.name == kLogText; });
+    const RawDumpFile lost = *gone;
+    *gone = {"OCIMEM.BIN", std::vector<uint8_t>(lost.bytes.size(), 0xab), 0x14680000};
+    const Rebuilt rebuilt = OfRawDump(files);
+    EXPECT_THAT(ReadAt(rebuilt.image, lost.base, 64), IsEmpty()) << crash.name;
+    EXPECT_EQ(ReadAt(rebuilt.image, 0x14680000, 64), std::vector<uint8_t>(64, 0xab));
+    EXPECT_THAT(Codes(rebuilt.image), Not(Contains(DefectCode::kRegionMislabelled)));
+    EXPECT_THAT(Codes(rebuilt.image), Not(Contains(DefectCode::kRegionUnplaced)));
+  }
+}
+
+TEST(RawDumpCorpusTest, WholeMemoryIsReadByPhysicalAddress) {
+  std::vector<uint8_t> first(1 << 20, 0x11), second(1 << 20, 0x22);
+  std::vector<RawDumpFile> ranges = {{"DDRCS0_0.BIN", first, 0x80000000},
+                                     {"DDRCS0_1.BIN", second, 0x80100000}};
+  const Rebuilt alone = OfRawDump(ranges);
+  EXPECT_EQ(ReadAt(alone.image, 0x800fffff, 2), (std::vector<uint8_t>{0x11, 0x22}));
+  // Beside a minidump the regions answer for their own bytes, and the rest of memory is there too.
+  const CorpusCase& crash = Corpus().front();
+  std::vector<RawDumpFile> both = RawFilesOf(crash);
+  const std::string plain = SeenOf(OfRawDump(both));
+  both.insert(both.begin(), ranges.begin(), ranges.end());
+  const Rebuilt beside = OfRawDump(both);
+  EXPECT_EQ(SeenOf(beside).substr(0, plain.size()), plain);
+  EXPECT_EQ(ReadAt(beside.image, 0x800fffff, 2), (std::vector<uint8_t>{0x11, 0x22}));
 }
 
 TEST(QaicCorpusTest, ABlobGivesTheFoldersCore) {

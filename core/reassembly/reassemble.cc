@@ -6,6 +6,7 @@
 #include "absl/strings/str_cat.h"
 #include "core/bytes/escape.h"
 #include "core/reassembly/anchors.h"
+#include "core/reassembly/foreign_regions.h"
 #include "core/reassembly/header_region.h"
 #include "core/reassembly/headerless.h"
 #include "core/reassembly/id_alignment.h"
@@ -45,6 +46,7 @@ class Reassembler {
     ReadHeader();
     ReadVmcoreinfo();
     ListSlots();
+    AddSlotsOfForeignRegions(set_, inventory_, skip_, &slots_);
     placement_ =
         Place(inventory_.pieces, skip_, slots_, Anchors(series_, image_.vmcoreinfo, slots_), &image_.defects);
     ListSegments();
