@@ -4,6 +4,7 @@
 #include <set>
 #include <utility>
 
+#include "absl/strings/match.h"
 #include "core/meminspect/names.h"
 #include "core/minidump/sahara_rows.h"
 #include "core/minidump/text_tables.h"
@@ -61,12 +62,21 @@ size_t CountRows(const TextLines& text, LineParser parse) {
                        [parse](absl::string_view line) { return parse(line).has_value(); });
 }
 
+// A kernel's own log may say that it dumps something; edl begins the line with it, and names a file.
+size_t CountDumpingLines(const TextLines& text) {
+  return std::count_if(text.lines.begin(), text.lines.end(), [](absl::string_view line) {
+    const std::optional<TextRow> row = ParseEdlDumping(line);
+    return row && absl::StartsWith(line, "Dumping ") && row->file_name.find('.') != std::string::npos &&
+           row->file_name.find(' ') == std::string::npos;
+  });
+}
+
 TableForm RecogniseText(ByteView head) {
   if (HasNul(head)) return TableForm::kNone;
   const TextLines text = SplitLines(TextOf(head), kMaxLines);
   // These lines nobody writes by chance; dump_info.txt's are mere numbers and must be most of the file.
   if (CountRows(text, &ParseLoadLine) > 0) return TableForm::kLoadScript;
-  if (CountRows(text, &ParseEdlListing) + CountRows(text, &ParseEdlDumping) > 0) return TableForm::kEdlLog;
+  if (CountRows(text, &ParseEdlListing) + CountDumpingLines(text) > 0) return TableForm::kEdlLog;
   if (CountRows(text, &ParseDumpInfoLine) * 2 > text.lines.size()) return TableForm::kDumpInfo;
   return TableForm::kNone;
 }

@@ -241,6 +241,8 @@ TEST(RecogniseTableTest, KernelLogsAndOtherTextsAreNone) {
            "1 2 3 4\n5 6 7 8\n",
            "#!/bin/sh\necho d.load.binary a 0x10\n",
            "PID 1 at 0x1000, length 0x10\n",
+           "[   12.345678] mydrv: Dumping fw.bin at 0x1000, length 0x10\n",
+           "Dumping queue 3 at 0x1000, length 0x10\n",
        }) {
     EXPECT_EQ(Recognise(text), TableForm::kNone) << text;
   }
