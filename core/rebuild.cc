@@ -4,7 +4,10 @@
 #include <iterator>
 #include <utility>
 
+#include "absl/strings/str_cat.h"
 #include "core/bytes/escape.h"
+#include "core/elf/elf_header.h"
+#include "core/minidump/vendor_header.h"
 #include "core/reassembly/reassemble.h"
 #include "core/unpack/unpack.h"
 
@@ -45,6 +48,66 @@ CoreImage ImageOf(DumpedCore dump, RegionSet* set) {
   return image;
 }
 
+// The vendor's header region has the banner's bytes in itself: they become a region of their own.
+void AddRegionsInHeaders(RegionSet* set) {
+  constexpr size_t kMaxHeaders = 4;
+  size_t headers = 0;
+  const size_t received = set->regions.size();
+  for (uint32_t i = 0; i < received && headers < kMaxHeaders; ++i) {
+    const Region& file = set->regions[i];
+    if (file.kind != RegionKind::kMemory || file.bytes == nullptr) continue;
+    const auto magic = ReadBytes(*file.bytes, 0, std::min<uint64_t>(4, file.bytes->size()));
+    if (!magic.ok() || !LooksLikeElf(*magic)) continue;
+    const std::optional<VendorHeader> header = ReadVendorHeader(*file.bytes);
+    if (!header) continue;
+    ++headers;
+    const auto inside = std::find_if(header->regions.begin(), header->regions.end(),
+                                     [](const VendorRegion& region) { return region.inside; });
+    if (inside == header->regions.end()) continue;
+    Region region;
+    region.name = inside->name;
+    region.file_name = absl::StrCat(file.file_name, ":", inside->name);
+    region.paddr = inside->paddr;
+    region.vaddr = inside->vaddr;
+    region.table_size = inside->size;
+    region.bytes = WindowOf(file.bytes, inside->offset, inside->size);
+    region.container = file.container.value_or(i);
+    set->regions.push_back(std::move(region));
+  }
+}
+
+// A co-processor's memory, at its own addresses.
+void AddCoprocessorSegments(const RegionSet& set, CoreImage* image) {
+  for (uint32_t i = 0; i < set.regions.size(); ++i) {
+    const Region& region = set.regions[i];
+    if (region.kind != RegionKind::kArtifact || !region.container || !region.table_size || !region.paddr)
+      continue;
+    Segment segment;
+    segment.vaddr = segment.paddr = *region.paddr;
+    segment.has_vaddr = segment.has_paddr = true;
+    segment.size = *region.table_size;
+    segment.available = std::min(segment.size, region.bytes->size());
+    segment.region = i;
+    segment.name = EscapeForTerminal(region.name);
+    image->segments.push_back(std::move(segment));
+  }
+}
+
+// A region of a co-processor's dump, or a file inside of a container.
+RegionFacts FactsOfPiece(const Region& region) {
+  RegionFacts facts;
+  facts.received = region.bytes->size();
+  facts.size = facts.received;
+  facts.state = RegionState::kOpaque;
+  if (!region.table_size) return facts;
+  facts.vaddr = region.vaddr;
+  facts.state = facts.received == 0                   ? RegionState::kMissing
+                : facts.received < *region.table_size ? RegionState::kTruncated
+                                                      : RegionState::kPresent;
+  if (facts.received == 0) facts.size = *region.table_size;
+  return facts;
+}
+
 // What became of each file that was received as a file.
 void ListArtifacts(const Unpacked& unpacked, CoreImage* image) {
   for (uint32_t i = 0; i < unpacked.set.regions.size(); ++i) {
@@ -52,12 +115,11 @@ void ListArtifacts(const Unpacked& unpacked, CoreImage* image) {
     const bool received = i < unpacked.formats.size();
     const bool known = received && unpacked.formats[i] != Format::kUnknown;
     if (region.bytes == nullptr || (region.kind != RegionKind::kArtifact && !known)) continue;
-    RegionFacts facts;
+    RegionFacts facts = FactsOfPiece(region);
     facts.name = EscapeForTerminal(region.name);
     facts.file_name = EscapeForTerminal(region.file_name);
     facts.paddr = region.paddr;
-    facts.size = facts.received = region.bytes->size();
-    facts.state = known ? RegionState::kContainer : RegionState::kOpaque;
+    if (known) facts.state = RegionState::kContainer;
     facts.index = i;
     image->regions.push_back(std::move(facts));
   }
@@ -74,14 +136,18 @@ Rebuilt Rebuild(const RegionSet& received, const DumpOpener* opener) {
   if (unpacked.dump) {
     rebuilt.image = ImageOf(*std::move(unpacked.dump), &unpacked.set);
   } else if (memory) {
+    AddRegionsInHeaders(&unpacked.set);
     rebuilt.image = Reassemble(unpacked.set);
   } else {
     rebuilt.image = ImageOf({}, &unpacked.set);
     rebuilt.image.defects.clear();
+    if (unpacked.source == SourceName(Format::kCoprocessor))
+      AddCoprocessorSegments(unpacked.set, &rebuilt.image);
   }
   ListArtifacts(unpacked, &rebuilt.image);
   rebuilt.image.IndexSegments();
-  rebuilt.image.source = std::move(unpacked.source);
+  // Reassembly knows better what memory regions are: whose header they came with.
+  if (rebuilt.image.source.empty()) rebuilt.image.source = std::move(unpacked.source);
   rebuilt.image.texts = std::move(unpacked.texts);
   rebuilt.image.kinfos = std::move(unpacked.kinfos);
   rebuilt.image.defects.insert(rebuilt.image.defects.begin(),

@@ -11,6 +11,7 @@
 #include "core/meminspect/plausible_content.h"
 #include "core/minidump/payload_anchors.h"
 #include "core/minidump/payload_positions.h"
+#include "core/minidump/vendor_header.h"
 #include "core/reassembly/anchors.h"
 #include "core/reassembly/header_region.h"
 #include "core/reassembly/id_alignment.h"
@@ -39,7 +40,11 @@ class AssembledFile {
 
   void TakeApart() {
     ReadFront();
-    AddRegion("KELF", kElfHeaderId, 0, text_at_);
+    if (header_.is_vendor) {
+      AddRegion("KELF_HDR", std::nullopt, 0, text_at_);
+    } else {
+      AddRegion("KELF", kElfHeaderId, 0, text_at_);
+    }
     if (has_text_)
       AddRegion(std::string(DriverNameOfId(series_, kVmcoreinfoId)), kVmcoreinfoId, text_at_, text_size_);
     if (header_.slots.empty()) return;
@@ -70,6 +75,7 @@ class AssembledFile {
     piece.size = std::min(size(), kMaxFront);
     std::vector<Defect> ignored;  // reassembly reads the header region again and reports
     header_ = ReadHeaderRegion(piece, &ignored);
+    if (header_.is_vendor) return ReadVendorFront();
     const auto front = ReadBytes(*file_.bytes, 0, piece.size);
     const uint64_t notes_end = header_.notes_offset + header_.notes_size;
     const uint64_t before = BytesBeforeText(header_.machine);
@@ -90,6 +96,18 @@ class AssembledFile {
       vmcoreinfo_ = Vmcoreinfo::Parse(all.subspan(text_at_, there), nullptr);
     }
     series_ = AlignIds({}, vmcoreinfo_, &header_.slots);
+  }
+
+  // No notes and no VMCOREINFO; the banner is in the header region and not behind it.
+  void ReadVendorFront() {
+    const std::optional<VendorHeader> vendor = ReadVendorHeader(*file_.bytes);
+    if (!vendor || vendor->regions.size() != header_.slots.size()) return;
+    std::vector<Slot> behind;
+    for (size_t i = 0; i < vendor->regions.size(); ++i) {
+      if (!vendor->regions[i].inside) behind.push_back(header_.slots[i]);
+    }
+    header_.slots = std::move(behind);
+    text_at_ = std::min(vendor->size, size());
   }
 
   std::vector<PayloadPosition> InARow() const {
@@ -130,7 +148,7 @@ class AssembledFile {
       sure += verdict == Anchors::Verdict::kYes;
       at += slot.size;
     }
-    return at == size() && sure > 0;
+    return at == size() && (sure > 0 || header_.is_vendor);
   }
 
   void Locate() {
@@ -167,8 +185,8 @@ class AssembledFile {
       const PayloadPosition& position = positions_[i];
       const bool there = position.state == State::kAt || position.state == State::kAssumed;
       if (!there || !slot.can_be_filled() || position.size == 0) continue;
-      AddRegion(slot.id ? std::string(DriverNameOfId(series_, *slot.id)) : "", slot.id, position.offset,
-                position.size);
+      AddRegion(slot.id ? std::string(DriverNameOfId(series_, *slot.id)) : slot.row_name, slot.id,
+                position.offset, position.size);
       Region& region = out_.regions.back();
       region.paddr = slot.paddr;
       region.vaddr = slot.vaddr;
@@ -179,12 +197,13 @@ class AssembledFile {
   std::string LabelOf(size_t i) const {
     const Slot& slot = header_.slots[i];
     if (slot.id) return absl::StrCat(DriverNameOfId(series_, *slot.id), " ", *slot.id);
-    return absl::StrCat("0x", absl::Hex(slot.paddr));
+    return slot.row_name.empty() ? absl::StrCat("0x", absl::Hex(slot.paddr))
+                                 : EscapeForTerminal(slot.row_name);
   }
 
   void ReportShifts() {
     int64_t shift = 0;
-    uint64_t said = header_.notes_offset + header_.notes_size;
+    uint64_t said = header_.is_vendor ? text_at_ : header_.notes_offset + header_.notes_size;
     size_t shifts = 0;
     for (size_t i = 0; i < positions_.size(); ++i) {
       const bool known = positions_[i].state == State::kAt || positions_[i].state == State::kAssumed;
@@ -250,9 +269,9 @@ class AssembledFile {
 
 bool LooksLikeAssembled(ByteView head) {
   const absl::StatusOr<ElfHeader> header = ParseElfHeader(head);
-  if (!header.ok() || header->type != kElfTypeCore || header->program_headers_offset != kElf64HeaderBytes)
-    return false;
-  if (header->section_header_count != 0) return false;
+  if (!header.ok() || header->type != kElfTypeCore) return false;
+  if (header->section_header_count != 0) return LooksLikeVendorHeader(head);
+  if (header->program_headers_offset != kElf64HeaderBytes) return false;
   const std::vector<ProgramHeader> table = ParseProgramHeaders(head, *header, 2);
   if (table.empty() || table[0].type != kSegmentNote || table[0].offset <= kTableEnd) return false;
   // The kernel counts the notes' bodies twice when it sizes the header, which no other writer does.

@@ -6,6 +6,7 @@
 #include "absl/strings/str_cat.h"
 #include "core/elf/elf_notes.h"
 #include "core/meminspect/region_ids.h"
+#include "core/minidump/vendor_header.h"
 
 namespace corefleet {
 namespace {
@@ -80,6 +81,19 @@ HeaderRegion ReadHeaderRegion(const Piece& piece, std::vector<Defect>* defects) 
   }
   result.machine = header->machine;
   result.flags = header->flags;
+  if (const std::optional<VendorHeader> vendor = ReadVendorHeader(*piece.bytes)) {
+    result.is_vendor = true;
+    for (const VendorRegion& region : vendor->regions) {
+      AddSlot({.vaddr = region.vaddr, .paddr = region.paddr, .file_size = region.size}, &result, defects);
+      result.slots.back().row_name = region.name;
+    }
+    if (result.slots.size() < header->program_header_count) {
+      damaged(DefectCode::kHeaderDamaged,
+              absl::StrCat("of ", header->program_header_count, " program headers ", result.slots.size(),
+                           " loads are in its ", piece.size, " bytes"));
+    }
+    return result;
+  }
   const std::vector<ProgramHeader> table = ParseProgramHeaders(*bytes, *header, kMaxProgramHeaders);
   size_t ignored = 0;
   for (const ProgramHeader& entry : table) {

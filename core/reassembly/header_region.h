@@ -11,7 +11,7 @@
 namespace corefleet {
 
 // What meminspect's region 1 says: ELF header, room for 201 program headers, and the notes but for the last
-// one's body.
+// one's body. Or what the vendor driver's says: no notes, and a section with a name for each program header.
 struct HeaderRegion {
   uint16_t machine = 0;
   uint32_t flags = 0;
@@ -20,6 +20,7 @@ struct HeaderRegion {
   uint64_t notes_size = 0;
   // True when the table of program headers is not whole, so that there may be more regions than `slots`.
   bool table_cut = false;
+  bool is_vendor = false;  // then slots have row_name and no id
 };
 
 // The piece that is an ELF core header, by its content; where several are, the one called region 1, then the

@@ -8,6 +8,7 @@
 #include "core/bytes/byte_reader.h"
 #include "core/reassembly/anchors.h"
 #include "core/reassembly/id_alignment.h"
+#include "core/reassembly/self_pointers.h"
 
 namespace corefleet {
 namespace {
@@ -88,7 +89,7 @@ std::optional<uint64_t> LearnLinearOffset(MeminspectSeries series, const Vmcorei
     size_t matches = 0;
     for (const Slot& slot : slots) {
       if (!slot.has_paddr || slot.size != pointer.size) continue;
-      if (slot.id && *slot.id < kFirstDynamicId) continue;
+      if (slot.id && *slot.id < FirstDynamicId(series)) continue;
       if (!IsX86LinearOffset(pointer.vaddr - slot.paddr)) continue;
       offset = pointer.vaddr - slot.paddr;
       ++matches;
@@ -110,7 +111,7 @@ class SymbolSlots {
       : image_offset_(ImageOffset(vmcoreinfo)), slots_(*slots) {}
 
   // In the image the physical address follows; elsewhere it stays unknown.
-  void Add(std::optional<uint32_t> id, uint64_t vaddr, uint64_t size, bool in_image) {
+  void Add(std::optional<uint32_t> id, uint64_t vaddr, uint64_t size, bool in_image, absl::string_view how) {
     if (size == 0 || size - 1 > UINT64_MAX - vaddr) return;
     for (const Slot& slot : slots_) {
       if (slot.has_vaddr && slot.vaddr == vaddr && slot.size == size) return;
@@ -119,6 +120,7 @@ class SymbolSlots {
     Slot slot;
     slot.id = id;
     slot.size = size;
+    slot.inferred = std::string(how);
     SetVirtual(&slot, vaddr);
     if (in_image && image_offset_ && size - 1 <= UINT64_MAX - (vaddr - *image_offset_)) {
       slot.paddr = vaddr - *image_offset_;
@@ -191,7 +193,7 @@ void DeriveVirtualAddresses(MeminspectSeries series, const Vmcoreinfo& vmcoreinf
   if (!linear) linear = LearnLinearOffset(series, vmcoreinfo, pieces, *slots);
   for (Slot& slot : *slots) {
     if (slot.has_vaddr || !slot.has_paddr) continue;
-    const bool is_static = slot.id && *slot.id > kConfigId && *slot.id < kFirstDynamicId;
+    const bool is_static = slot.id && *slot.id > kConfigId && *slot.id < FirstDynamicId(series);
     const auto symbol = slot.id ? SymbolAddressOfId(series, *slot.id, vmcoreinfo) : std::nullopt;
     if (symbol) {
       SetVirtual(&slot, *symbol);
@@ -215,12 +217,14 @@ void AddSlotsOfSymbols(MeminspectSeries series, const Vmcoreinfo& vmcoreinfo,
     uint64_t size = FixedSizeOfId(series, *piece.id);
     const absl::string_view symbol = SymbolOfId(series, *piece.id);
     if (absl::StartsWith(symbol, "printk_rb_")) size = vmcoreinfo.Size("printk_ringbuffer").value_or(88);
-    symbols.Add(piece.id, *address, size == 0 ? piece.size : size, /*in_image=*/true);
+    symbols.Add(piece.id, *address, size == 0 ? piece.size : size, /*in_image=*/true,
+                absl::StrCat("VMCOREINFO says where ", symbol, " is"));
   }
   const std::optional<LiveRing> ring = FindLiveRing(series, vmcoreinfo, pieces);
   if (!ring) return;
   const RingHeader& header = ring->header;
-  symbols.Add(ring->piece->id, ring->address, ring->piece->size, /*in_image=*/true);
+  symbols.Add(ring->piece->id, ring->address, ring->piece->size, /*in_image=*/true,
+              "the pointer prb leads there");
   struct Part {
     absl::string_view symbol;
     uint64_t vaddr, size;
@@ -229,7 +233,38 @@ void AddSlotsOfSymbols(MeminspectSeries series, const Vmcoreinfo& vmcoreinfo,
                            Part{"prb_infos", header.infos, header.infos_size},
                            Part{"__log_buf", header.data, header.data_size}}) {
     const auto id = ring->is_static ? IdOfSymbol(series, part.symbol) : DynamicIdOfSize(pieces, part.size);
-    symbols.Add(id, part.vaddr, part.size, ring->is_static);
+    symbols.Add(id, part.vaddr, part.size, ring->is_static, "the log ring's header points there");
+  }
+}
+
+void AddSlotsOfSelfPointers(const Vmcoreinfo& vmcoreinfo, const std::vector<Piece>& pieces,
+                            const std::vector<bool>& skip, std::vector<Slot>* slots) {
+  constexpr uint64_t kSmallest = 512;
+  const std::optional<uint64_t> image = ImageOffset(vmcoreinfo);
+  const std::optional<uint64_t> linear = Arm64LinearOffset(vmcoreinfo);
+  for (size_t p = 0; p < pieces.size(); ++p) {
+    const Piece& piece = pieces[p];
+    if (skip[p] || piece.paddr || piece.size < kSmallest) continue;
+    const std::optional<SelfAddress> self = FindSelfAddress(*piece.bytes);
+    if (!self) continue;
+    const uint64_t vaddr = self->vaddr;
+    const bool known = std::any_of(slots->begin(), slots->end(), [&](const Slot& slot) {
+      return (piece.id && slot.id == piece.id) || (slot.has_vaddr && slot.vaddr == vaddr);
+    });
+    if (known) continue;
+    Slot slot;
+    slot.id = piece.id;
+    slot.size = piece.size;
+    slot.made_of = p;
+    slot.inferred = absl::StrCat(self->witnesses, " empty lists in it say where it was");
+    SetVirtual(&slot, vaddr);
+    const bool is_static = piece.id && *piece.id < kFirstDynamicId;
+    const std::optional<uint64_t> offset = is_static ? image : linear;
+    if (slot.has_vaddr && offset) {
+      slot.paddr = vaddr - *offset;
+      slot.has_paddr = true;
+    }
+    if (slot.has_vaddr) slots->push_back(slot);
   }
 }
 

@@ -30,6 +30,10 @@ void AddSlotsOfSymbols(MeminspectSeries series, const Vmcoreinfo& vmcoreinfo,
                        const std::vector<Piece>& pieces, const std::vector<bool>& skip,
                        std::vector<Slot>* slots);
 
+// Slots at the addresses that regions with many empty list heads say of themselves: run queues, pglist_data.
+void AddSlotsOfSelfPointers(const Vmcoreinfo& vmcoreinfo, const std::vector<Piece>& pieces,
+                            const std::vector<bool>& skip, std::vector<Slot>* slots);
+
 }  // namespace corefleet
 
 #endif  // COREFLEET_CORE_REASSEMBLY_HEADERLESS_H_

@@ -58,7 +58,10 @@ int ScoreMatch(MeminspectSeries series, const Evidence& evidence, const Slot& sl
   }
   const bool known = !SymbolOfId(series, id).empty();
   const std::vector<uint64_t>& received = evidence.received[id];
-  if (known) {
+  const bool perhaps_none = id != kConfigId && !IsAlwaysRegistered(series, id);
+  if (known && perhaps_none && received.empty()) {
+    score += kNotOfSeries;
+  } else if (known) {
     score += IsPlausibleSize(series, id, slot.size) ? kSeriesAgrees : kSeriesDiffers;
   } else if (id >= FirstDynamicId(series)) {
     score += kDynamic;

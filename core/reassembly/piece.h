@@ -41,8 +41,10 @@ struct Slot {
   bool has_paddr = false;
   uint64_t size = 0;   // bytes; 0 is a program header that lost its region
   bool usable = true;  // false: its addresses leave 64 bits. Stands only for its place in the sequence
-  std::optional<uint32_t> id;  // which region it must be, if that could be told
-  std::string row_name;        // what the address table calls it, when it comes from there
+  std::optional<uint32_t> id;     // which region it must be, if that could be told
+  std::string row_name;           // what the address table calls it, when it comes from there
+  std::string inferred;           // how the place was found, when nobody said it; "" otherwise
+  std::optional<size_t> made_of;  // the piece whose content told the place
 
   bool can_be_filled() const { return usable && size != 0; }
 };

@@ -94,6 +94,9 @@ class Placer {
   // The slot that the piece's hints speak for: its address, or else its id.
   std::optional<size_t> ClaimOf(size_t p) {
     const Piece& piece = pieces_[p];
+    for (size_t s = 0; s < slots_.size(); ++s) {
+      if (slots_[s].made_of == p) return s;
+    }
     if (piece.paddr) {
       if (std::optional<size_t> slot = SlotAt(piece)) return slot;
     }

@@ -5,6 +5,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "core/bytes/escape.h"
+#include "core/minidump/vendor_header.h"
 #include "core/reassembly/anchors.h"
 #include "core/reassembly/foreign_regions.h"
 #include "core/reassembly/header_region.h"
@@ -42,6 +43,7 @@ class Reassembler {
 
   CoreImage Run() {
     inventory_ = TakeInventory(set_, &image_.defects);
+    is_rfc1_ = IsRfc1(inventory_.pieces);
     skip_.resize(inventory_.pieces.size());
     ReadHeader();
     ReadVmcoreinfo();
@@ -76,6 +78,34 @@ class Reassembler {
     image_.header_region = piece(*header_piece_).region;
     image_.e_machine = header_.machine;
     image_.e_flags = header_.flags;
+    if (header_.is_vendor) JoinVendorFiles();
+  }
+
+  // The vendor's files are known by the names of the header's sections: each gets its section's address.
+  // Nothing in their names is an id.
+  void JoinVendorFiles() {
+    image_.source = "minidump";
+    std::vector<VendorRegion> regions;
+    for (const Slot& slot : header_.slots)
+      regions.push_back({.name = slot.row_name, .vaddr = slot.vaddr, .paddr = slot.paddr, .size = slot.size});
+    std::vector<VendorFile> files;
+    for (Piece& p : inventory_.pieces) {
+      const std::string full_name = absl::StrCat(p.name, p.id ? absl::StrCat(*p.id) : "");
+      const std::string& file_name = set_.regions[p.region].file_name;
+      const bool by_file = absl::EndsWithIgnoreCase(file_name, ".bin") || full_name.empty();
+      files.push_back({by_file ? VendorFileKey(file_name) : VendorFileKey(full_name), p.size});
+      if (!p.id) continue;
+      p.id.reset();
+      p.name = full_name;
+      p.label = EscapeForTerminal(full_name);
+    }
+    const std::vector<std::optional<size_t>> match = MatchVendorFiles(files, regions);
+    for (size_t i = 0; i < match.size(); ++i) {
+      Piece& p = inventory_.pieces[i];
+      if (!match[i] || p.paddr || skip_[i]) continue;
+      p.paddr = regions[*match[i]].paddr;
+      p.table_size = regions[*match[i]].size;
+    }
   }
 
   // How large the VMCOREINFO text is, if the header region is whole: the last note's body begins where it
@@ -90,17 +120,21 @@ class Reassembler {
     const std::optional<uint64_t> room = RoomForVmcoreinfo();
     vmcoreinfo_piece_ = FindVmcoreinfoPiece(inventory_.pieces, room);
     if (!vmcoreinfo_piece_) {
-      Report(DefectCode::kVmcoreinfoMissing, "",
-             "no region is the VMCOREINFO text: release, symbols and layouts are not known from it");
+      // The vendor's minidump never has one.
+      if (!header_.is_vendor) {
+        Report(DefectCode::kVmcoreinfoMissing, "",
+               "no region is the VMCOREINFO text: release, symbols and layouts are not known from it");
+      }
     } else {
       const Piece& text = piece(*vmcoreinfo_piece_);
-      skip_[*vmcoreinfo_piece_] = true;
+      skip_[*vmcoreinfo_piece_] = !header_.is_vendor;
       image_.vmcoreinfo_region = text.region;
       const auto bytes = ReadBytes(*text.bytes, 0, std::min(text.size, kMaxVmcoreinfoBytes));
       if (bytes.ok()) image_.vmcoreinfo = Vmcoreinfo::Parse(*bytes, &image_.defects);
     }
     SizeHeader();
-    if (header_piece_) {
+    // Of a header that is refused nothing is known, its notes neither.
+    if (header_piece_ && header_.machine != 0 && !header_.is_vendor) {
       image_.command_line =
           ReadNotes(piece(*header_piece_), header_, image_.vmcoreinfo_size, &image_.defects);
     }
@@ -143,6 +177,8 @@ class Reassembler {
 
   void ListSlots() {
     slots_ = header_.slots;
+    if (header_.is_vendor) return ListVendorSlots();
+    if (is_rfc1_ && !slots_.empty()) return AlignRfc1();
     if (!slots_.empty()) series_ = AlignIds(inventory_.pieces, image_.vmcoreinfo, &slots_);
     if (slots_.empty()) series_ = SeriesOfNames(inventory_.pieces);
     image_.series = std::string(SeriesName(series_));
@@ -150,6 +186,20 @@ class Reassembler {
     AddSlotsOfAddresses(inventory_, skip_, &slots_, &image_.defects);
     DeriveVirtualAddresses(series_, image_.vmcoreinfo, inventory_.pieces, &slots_);
     AddSlotsOfSymbols(series_, image_.vmcoreinfo, inventory_.pieces, skip_, &slots_);
+    AddSlotsOfSelfPointers(image_.vmcoreinfo, inventory_.pieces, skip_, &slots_);
+  }
+
+  void AlignRfc1() {
+    NameRfc1Pieces(&inventory_.pieces);
+    AlignByEvidence(inventory_.pieces, image_.vmcoreinfo, &slots_);
+    // Its names are v1's, and so is what is registered under them.
+    series_ = MeminspectSeries::kV1;
+    image_.series = std::string(SeriesName(MeminspectSeries::kRfc1));
+    if (header_.table_cut) AddSlotsOfAddresses(inventory_, skip_, &slots_, &image_.defects);
+  }
+
+  void ListVendorSlots() {
+    if (header_.table_cut) AddSlotsOfAddresses(inventory_, skip_, &slots_, &image_.defects);
   }
 
   std::string FileNameOf(const Piece& p) const { return EscapeForTerminal(set_.regions[p.region].file_name); }
@@ -173,7 +223,7 @@ class Reassembler {
       if (p.size < image_.header_size - image_.vmcoreinfo_size) facts.state = RegionState::kTruncated;
       image_.regions.push_back(std::move(facts));
     }
-    if (vmcoreinfo_piece_) {
+    if (vmcoreinfo_piece_ && skip_[*vmcoreinfo_piece_]) {
       const Piece& p = piece(*vmcoreinfo_piece_);
       RegionFacts facts = FactsOf(p, RegionState::kPresent);
       facts.paddr = p.paddr;
@@ -206,6 +256,11 @@ class Reassembler {
     }
     segment.name = NameOf(slot, p);
     AddRegionFacts(slot, segment, p);
+    if (p && !slot.inferred.empty()) {
+      Report(DefectCode::kPlacedByContent, LabelOf(slot, segment),
+             absl::StrCat("no address of it was received; placed at 0x", absl::Hex(slot.vaddr), ": ",
+                          slot.inferred));
+    }
     image_.segments.push_back(std::move(segment));
   }
 
@@ -288,6 +343,8 @@ class Reassembler {
   }
 
   void ListDuplicate(size_t p, size_t twin) {
+    // A tool's core beside the files that it was made of says nothing new.
+    if (set_.regions[piece(p).region].container && SameBytes(*piece(p).bytes, *piece(twin).bytes)) return;
     RegionFacts facts = FactsOf(piece(p), RegionState::kDuplicate);
     facts.paddr = piece(p).paddr;
     image_.regions.push_back(std::move(facts));
@@ -301,6 +358,7 @@ class Reassembler {
   const RegionSet& set_;
   CoreImage image_;
   Inventory inventory_;
+  bool is_rfc1_ = false;
   std::vector<bool> skip_;
   std::optional<size_t> header_piece_, vmcoreinfo_piece_;
   HeaderRegion header_;

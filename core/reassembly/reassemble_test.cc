@@ -7,6 +7,7 @@
 #include "absl/strings/str_cat.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
+#include "tests/support/image_checks.h"
 #include "tests/support/region_set_builder.h"
 
 namespace corefleet {
@@ -14,37 +15,6 @@ namespace {
 
 using testing::Contains;
 using testing::IsEmpty;
-
-std::vector<DefectCode> Codes(const CoreImage& image) {
-  std::vector<DefectCode> codes;
-  for (const Defect& defect : image.defects) codes.push_back(defect.code);
-  return codes;
-}
-
-std::string Defects(const CoreImage& image) {
-  std::string text;
-  for (const Defect& d : image.defects) {
-    absl::StrAppend(&text, DefectCodeName(d.code), " [", d.region, "] ", d.detail, "\n");
-  }
-  return text;
-}
-
-// The bytes at each planned region's address must be the planned bytes, or not be there at all.
-void ExpectNoWrongByte(const RegionSetBuilder& plan, const CoreImage& image) {
-  for (const RegionSetBuilder::Planned& region : plan.regions) {
-    for (size_t i = 0; i < region.bytes.size(); ++i) {
-      uint8_t byte;
-      if (!image.ReadVirtual(region.vaddr + i, absl::MakeSpan(&byte, 1)).ok()) continue;
-      ASSERT_EQ(byte, region.bytes[i]) << "region " << region.id << " byte " << i << "\n" << Defects(image);
-    }
-  }
-}
-
-bool IsThere(const RegionSetBuilder& plan, uint32_t id, const CoreImage& image) {
-  const auto& region = const_cast<RegionSetBuilder&>(plan).Find(id);
-  std::vector<uint8_t> bytes(region.bytes.size());
-  return image.ReadVirtual(region.vaddr, absl::MakeSpan(bytes)).ok();
-}
 
 RegionSetBuilder WithDynamics(MeminspectSeries series) {
   RegionSetBuilder plan(series);
@@ -54,8 +24,8 @@ RegionSetBuilder WithDynamics(MeminspectSeries series) {
 
 class SeriesTest : public testing::TestWithParam<MeminspectSeries> {};
 INSTANTIATE_TEST_SUITE_P(Series, SeriesTest,
-                         testing::Values(MeminspectSeries::kV1, MeminspectSeries::kV2,
-                                         MeminspectSeries::kV3));
+                         testing::Values(MeminspectSeries::kV1, MeminspectSeries::kV2, MeminspectSeries::kV3,
+                                         MeminspectSeries::kRfc2, MeminspectSeries::kRfc3));
 
 TEST_P(SeriesTest, AWholeSetHasNoDefect) {
   const RegionSetBuilder plan = WithDynamics(GetParam());

@@ -4,7 +4,7 @@
 #include <cstdlib>
 
 #include "absl/strings/str_cat.h"
-#include "core/elf/elf_notes.h"
+#include "core/simulate/header_region_writer.h"
 
 namespace corefleet {
 namespace {
@@ -115,35 +115,15 @@ RegionSetBuilder::Planned& RegionSetBuilder::Find(uint32_t id) {
 }
 
 std::vector<uint8_t> RegionSetBuilder::HeaderBytes() const {
-  const uint64_t text = (vmcoreinfo.size() + 3) & ~uint64_t{3};
-  const uint64_t notes_offset = 11860 + text;  // of arm64
-  std::vector<ProgramHeader> loads = {
-      {.type = kSegmentNote, .offset = notes_offset, .file_size = 592 + text}};
-  uint64_t offset = notes_offset + 592 + text;
+  std::vector<HeaderLoad> loads;
   for (const Planned& region : regions) {
-    if (!region.has_load) continue;
-    const uint64_t size = (region.bytes.size() + 3) & ~uint64_t{3};
-    loads.push_back({kSegmentLoad, 6, offset, region.vaddr, region.paddr, size, size, 0});
-    offset += size;
+    if (region.has_load) loads.push_back({region.vaddr, region.paddr, region.bytes.size()});
   }
-  ElfHeader header;
-  header.type = kElfTypeCore;
-  header.machine = kElfMachineAarch64;
-  header.program_headers_offset = kElf64HeaderBytes;
-  header.program_header_bytes = kElf64ProgramHeaderBytes;
-  if (edit_loads) edit_loads(&loads);
-  header.program_header_count = static_cast<uint16_t>(loads.size());
-  if (edit_header) edit_header(&header);
-  std::vector<uint8_t> bytes;
-  AppendElfHeader(header, &bytes);
-  for (const ProgramHeader& load : loads) AppendProgramHeader(load, &bytes);
-  bytes.resize(notes_offset);
-  std::vector<uint8_t> prpsinfo(kPrpsinfoBytes);
-  PutText(absl::string_view(command_line).substr(0, 79), 56, &prpsinfo);
-  AppendNote("CORE", kNotePrstatus, std::vector<uint8_t>(PrstatusBytes(kElfMachineAarch64)), &bytes);
-  AppendNote("CORE", kNotePrpsinfo, prpsinfo, &bytes);
-  AppendNote("VMCOREINFO", kNoteVmcoreinfo, std::vector<uint8_t>(text), &bytes);
-  bytes.resize(bytes.size() - text);  // the last body is region 2
+  HeaderRegionParts parts = PlanHeaderRegion(kElfMachineAarch64, loads, vmcoreinfo.size(), command_line);
+  if (edit_loads) edit_loads(&parts.program_headers);
+  parts.header.program_header_count = static_cast<uint16_t>(parts.program_headers.size());
+  if (edit_header) edit_header(&parts.header);
+  std::vector<uint8_t> bytes = WriteHeaderRegion(parts);
   if (edit_header_bytes) edit_header_bytes(&bytes);
   return bytes;
 }
