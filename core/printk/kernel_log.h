@@ -13,8 +13,9 @@ namespace corefleet {
 // What became of a record's text.
 enum class TextState : uint8_t {
   kWhole,
-  kTruncated,   // the block is shorter than text_len
-  kLost,        // overwritten, or not in the image: `text` is empty
+  kTruncated,  // the block is shorter than text_len
+  kLost,  // overwritten, or not in the image: `text` is empty, or a line in angle brackets that says what
+          // is missing here
   kIncomplete,  // a writer was inside when the machine died
   kCarved,      // found by content; metadata may be missing
 };

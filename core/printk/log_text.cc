@@ -113,7 +113,10 @@ class RecordBuilder {
     if (parsed.text.empty()) return;
     if (IsGarbage(parsed.text)) {
       garbage_ += parsed.text.size();
-    } else if (IsGapMark(parsed.text) || !marked_ || log_.records.empty() || !Continue(parsed.text)) {
+    } else if (IsGapMark(parsed.text)) {
+      Begin(parsed, TextState::kLost);
+      ++log_.facts.text_lost;
+    } else if (!marked_ || log_.records.empty() || !Continue(parsed.text)) {
       Begin(parsed, TextState::kCarved);
     }
   }
@@ -142,7 +145,7 @@ class RecordBuilder {
   // False when there is nothing to continue.
   bool Continue(absl::string_view line) {
     LogRecord& last = log_.records.back();
-    if (!begun_ || last.text_state == TextState::kCarved || last.text.size() + line.size() >= kMaxRecordBytes)
+    if (!begun_ || last.text_state != TextState::kWhole || last.text.size() + line.size() >= kMaxRecordBytes)
       return false;
     absl::StrAppend(&last.text, "\n", line);
     return true;

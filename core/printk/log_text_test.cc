@@ -143,9 +143,13 @@ TEST(ParseLogText, LeavesGarbageOutAndSaysSo) {
   EXPECT_EQ(log.defects[0].code, DefectCode::kLogDamaged);
 }
 
-TEST(ParseLogText, MarksOfMissingPartsAreRecordsOfTheirOwn) {
-  EXPECT_THAT(Texts(ParseLogText("[    1.000000] a\n<part 2 of this record is missing>\n[    9.000000] b\n")),
-              ElementsAre("a", "<part 2 of this record is missing>", "b"));
+TEST(ParseLogText, MarksOfMissingPartsAreShownToPeopleOnly) {
+  const KernelLog log =
+      ParseLogText("[    1.000000] a\n<part 2 of this record is missing>\n[    9.000000] b\n");
+  EXPECT_THAT(Texts(log), ElementsAre("a", "<part 2 of this record is missing>", "b"));
+  EXPECT_EQ(log.facts.text_lost, 1u);
+  EXPECT_EQ(RenderRaw(log), "[    1.000000] a\n[    9.000000] b\n");
+  EXPECT_EQ(RenderText(log), "[    1.000000] a\n<part 2 of this record is missing>\n[    9.000000] b\n");
 }
 
 TEST(ParseLogText, CutsALineThatNoRecordCanHold) {

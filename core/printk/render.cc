@@ -54,11 +54,15 @@ class TextRenderer {
       MarkLost(record.seq - *next_seq_);
     }
     next_seq_ = record.seq + 1;
-    if (record.text_state == TextState::kLost) {
+    if (record.text_state == TextState::kLost && record.text.empty()) {
       ++text_lost_;
       return;
     }
     MarkTextLost();
+    if (record.text_state == TextState::kLost) {
+      lines_.push_back(absl::StrCat(EscapeLine(record.text), "\n"));
+      return;
+    }
     if (!Continues(record)) AddLines(record);
     if (record.text_state == TextState::kTruncated) Mark("the text of the record above is cut short");
     if (record.text_state == TextState::kIncomplete) Mark("the record above was being written");
