@@ -236,7 +236,7 @@ std::string FormatCpus(const google::protobuf::RepeatedField<uint32_t>& cpus) {
 std::string FileNameFor(const v1::Crash& crash, absl::string_view artifact) {
   static constexpr std::pair<absl::string_view, absl::string_view> kSuffixes[] = {
       {"core", ".core"}, {"zero", ".zero.core"},        {"concat", ".concat.core"}, {"raw", ".tar"},
-      {"log", ".log"},   {"vmcoreinfo", ".vmcoreinfo"}, {"config", ".config"}};
+      {"log", ".log"},   {"vmcoreinfo", ".vmcoreinfo"}, {"config", ".config"},      {"kdump", ".kdump"}};
   // The release is what a device says: never a path, never hidden, never long.
   std::string name = crash.kernel().release().substr(0, 80);
   for (char& c : name) {

@@ -20,7 +20,8 @@
 namespace corefleet {
 namespace {
 
-constexpr const char* kArtifacts[] = {"core", "zero", "concat", "raw", "vmcoreinfo", "config", "log"};
+constexpr const char* kArtifacts[] = {"core",       "zero",   "concat", "raw",
+                                      "vmcoreinfo", "config", "log",    "kdump"};
 
 struct Wanted {
   v1::Crash crash;
@@ -171,6 +172,7 @@ Verb FetchVerb() {
               "  zero        the same, and what is missing around the regions reads as zeros\n"
               "  concat      the region files one after another, as by hand\n"
               "  raw         everything as it was received, in one tar archive\n"
+              "  kdump       makedumpfile's format, of whole pages; a compressed dump as it came\n"
               "  vmcoreinfo, config, log    the text\n\n"
               "A fetch that was cut goes on where it stopped when it is repeated. Every piece is checked\n"
               "on arrival; the file gets its name only when it is whole.\n\n"

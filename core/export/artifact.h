@@ -15,7 +15,9 @@ namespace corefleet {
 
 // A file that can be made from a crash.
 enum class ArtifactKind {
-  kCore,    // the default: opens in stock crash, gdb, drgn and vmcore-dmesg; holes fault
+  // The default: opens in stock crash, gdb, drgn and vmcore-dmesg; holes fault. A crash that came as an ELF
+  // vmcore gives that very file back, without the flattened form around it.
+  kCore,
   kZero,    // as kCore, with the holes around regions covered by zero-length loads that read as zeros
   kConcat,  // what concatenating the files by hand gives for a complete set; what is missing is zeros in its
             // place
@@ -23,9 +25,11 @@ enum class ArtifactKind {
   kVmcoreinfo,  // the VMCOREINFO text
   kConfig,      // the kernel's configuration, inflated
   kLog,         // the kernel log, RenderRaw's form
+  kKdump,       // a dump in makedumpfile's format, of whole pages by physical address
 };
 
-// "core", "zero", "concat", "raw", "vmcoreinfo", "config", "log"; and back. nullopt for any other word.
+// "core", "zero", "concat", "raw", "vmcoreinfo", "config", "log", "kdump"; and back. nullopt for any other
+// word.
 absl::string_view ArtifactName(ArtifactKind kind);
 std::optional<ArtifactKind> ParseArtifactKind(absl::string_view name);
 

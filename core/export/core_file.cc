@@ -161,13 +161,6 @@ void AddHoles(uint64_t file_end, std::vector<Load>* loads) {
   });
 }
 
-bool IsIncomplete(const CoreImage& image) {
-  if (!image.has_header || !image.vmcoreinfo_region) return true;
-  return std::any_of(image.segments.begin(), image.segments.end(), [](const Segment& segment) {
-    return segment.available < segment.size || segment.size == 0;
-  });
-}
-
 // NT_PRPSINFO as the kernel writes it for a core of itself: running, "vmlinux", the command line.
 std::vector<uint8_t> MakePrpsinfo(const std::string& command_line) {
   constexpr size_t kStateName = 1, kFileName = 40, kPsargs = 56, kPsargsBytes = 80;
@@ -178,23 +171,6 @@ std::vector<uint8_t> MakePrpsinfo(const std::string& command_line) {
   const size_t n = std::min(command_line.size(), kPsargsBytes - 1);
   std::copy_n(command_line.begin(), n, prpsinfo.begin() + kPsargs);
   return prpsinfo;
-}
-
-// The notes are always made anew: the device's own may have been overwritten.
-absl::StatusOr<std::vector<uint8_t>> MakeNotes(const CoreImage& image) {
-  std::vector<uint8_t> notes;
-  // All zero, as meminspect's is. gdb needs one of the machine's exact size to have a thread at all.
-  if (const uint32_t size = PrstatusBytes(image.e_machine)) {
-    AppendNote("CORE", kNotePrstatus, std::vector<uint8_t>(size), &notes);
-  }
-  AppendNote("CORE", kNotePrpsinfo, MakePrpsinfo(image.command_line), &notes);
-  if (image.vmcoreinfo_region) {
-    const ByteSource& text = *image.sources[*image.vmcoreinfo_region];
-    ASSIGN_OR_RETURN(std::vector<uint8_t> bytes,
-                     ReadBytes(text, 0, std::min(text.size(), kMaxVmcoreinfoBytes)));
-    AppendNote("VMCOREINFO", kNoteVmcoreinfo, bytes, &notes);
-  }
-  return notes;
 }
 
 ElfHeader MakeHeader(const CoreImage& image, size_t loads) {
@@ -242,6 +218,29 @@ absl::Status AppendPadded(const std::shared_ptr<const ByteSource>& source, uint6
 }
 
 }  // namespace
+
+bool IsIncomplete(const CoreImage& image) {
+  if (!image.has_header || !image.vmcoreinfo_region) return true;
+  return std::any_of(image.segments.begin(), image.segments.end(), [](const Segment& segment) {
+    return segment.available < segment.size || segment.size == 0;
+  });
+}
+
+absl::StatusOr<std::vector<uint8_t>> MakeNotes(const CoreImage& image) {
+  std::vector<uint8_t> notes;
+  // All zero, as meminspect's is. gdb needs one of the machine's exact size to have a thread at all.
+  if (const uint32_t size = PrstatusBytes(image.e_machine)) {
+    AppendNote("CORE", kNotePrstatus, std::vector<uint8_t>(size), &notes);
+  }
+  AppendNote("CORE", kNotePrpsinfo, MakePrpsinfo(image.command_line), &notes);
+  if (image.vmcoreinfo_region) {
+    const ByteSource& text = *image.sources[*image.vmcoreinfo_region];
+    ASSIGN_OR_RETURN(std::vector<uint8_t> bytes,
+                     ReadBytes(text, 0, std::min(text.size(), kMaxVmcoreinfoBytes)));
+    AppendNote("VMCOREINFO", kNoteVmcoreinfo, bytes, &notes);
+  }
+  return notes;
+}
 
 absl::StatusOr<std::shared_ptr<const ByteSource>> MakeCoreFile(const CoreImage& image, Holes holes) {
   std::vector<Load> loads = LoadsOf(image);

@@ -102,6 +102,19 @@ class DumpReader {
  public:
   explicit DumpReader(const ByteSource& file) : file_(file) {}
 
+  absl::StatusOr<std::vector<uint8_t>> NoteBytes() {
+    ASSIGN_OR_RETURN(head_, Window(0, kMaxHeadBytes));
+    ASSIGN_OR_RETURN(form_, ParseForm(head_));
+    RETURN_IF_ERROR(ReadProgramHeaders());
+    std::vector<uint8_t> all;
+    for (const ProgramHeader& note : notes_) {
+      ASSIGN_OR_RETURN(const std::vector<uint8_t> bytes,
+                       Window(note.offset, std::min(note.file_size, kMaxNoteBytes - all.size())));
+      all.insert(all.end(), bytes.begin(), bytes.end());
+    }
+    return all;
+  }
+
   absl::StatusOr<ElfDump> Read() {
     ASSIGN_OR_RETURN(head_, Window(0, kMaxHeadBytes));
     ASSIGN_OR_RETURN(form_, ParseForm(head_));
@@ -201,5 +214,9 @@ bool LooksLikeElfDump(ByteView head) {
 }
 
 absl::StatusOr<ElfDump> ReadElfDump(const ByteSource& file) { return DumpReader(file).Read(); }
+
+absl::StatusOr<std::vector<uint8_t>> ReadElfDumpNotes(const ByteSource& file) {
+  return DumpReader(file).NoteBytes();
+}
 
 }  // namespace corefleet

@@ -33,6 +33,9 @@ bool LooksLikeElfDump(ByteView head);
 //   other codes       ReadAt's
 absl::StatusOr<ElfDump> ReadElfDump(const ByteSource& file);
 
+// The bytes of all its note segments one after the other, at most 16 MiB. Codes: ReadElfDump's.
+absl::StatusOr<std::vector<uint8_t>> ReadElfDumpNotes(const ByteSource& file);
+
 inline constexpr size_t kMaxDumpLoads = 65536;
 
 }  // namespace corefleet

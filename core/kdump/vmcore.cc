@@ -127,7 +127,7 @@ class ElfUnpacker {
         lost += std::min(load.file_size - there, UINT64_MAX - lost);
       }
       Region region = RegionOf(load, core->loads.size() + 1, file_);
-      if (region.paddr) extents_.push_back({load.paddr, there, load.offset});
+      if (region.paddr && there != 0) extents_.push_back({load.paddr, there, load.offset});
       if (region.paddr && region.vaddr) known_.push_back({load.vaddr, load.paddr, load.memory_size});
       core->loads.push_back(std::move(region));
     }

@@ -27,7 +27,7 @@ absl::StatusOr<ArtifactKind> KindOf(const std::string& name) {
   if (const auto kind = ParseArtifactKind(name); kind) return *kind;
   return absl::InvalidArgumentError(
       absl::StrCat("there is no artifact ", Utf8OrHex(name.substr(0, 64)),
-                   "; there are core, zero, concat, raw, vmcoreinfo, config, log"));
+                   "; there are core, zero, concat, raw, vmcoreinfo, config, log, kdump"));
 }
 
 // Sends a source that `open` finds at the first step, on a worker.

@@ -123,7 +123,7 @@ void ReadEverything(const RegionSet& set) {
   RenderText(analysis.log);
   for (const ArtifactKind kind :
        {ArtifactKind::kCore, ArtifactKind::kZero, ArtifactKind::kConcat, ArtifactKind::kRaw,
-        ArtifactKind::kVmcoreinfo, ArtifactKind::kConfig, ArtifactKind::kLog}) {
+        ArtifactKind::kVmcoreinfo, ArtifactKind::kConfig, ArtifactKind::kLog, ArtifactKind::kKdump}) {
     const auto artifact = MakeArtifact(kind, image, set);
     if (artifact.ok()) ReadEnds(**artifact);
   }

@@ -135,9 +135,9 @@ absl::StatusOr<std::shared_ptr<const DumpedMemory>> ChildDumpOpener::Open(
   if (place == nullptr) {
     return absl::UnavailableError(absl::StrCat(options_.max_open, " compressed dumps are being read"));
   }
-  std::vector<OwnedFd> files;
+  std::vector<ReaderFd> files;
   for (const auto& part : parts) {
-    ASSIGN_OR_RETURN(OwnedFd file, CopyToScratch(*part, options_.scratch_folder, options_.min_free_bytes));
+    ASSIGN_OR_RETURN(ReaderFd file, CopyToScratch(*part, options_.scratch_folder, options_.min_free_bytes));
     files.push_back(std::move(file));
   }
   ASSIGN_OR_RETURN(std::unique_ptr<ReaderProcess> reader,

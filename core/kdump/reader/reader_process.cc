@@ -69,7 +69,7 @@ class SpawnPlan {
  private:
   posix_spawn_file_actions_t actions_;
   posix_spawnattr_t attributes_;
-  std::vector<OwnedFd> moved_;
+  std::vector<ReaderFd> moved_;
 };
 
 absl::Status CannotStart(int error) {
@@ -78,8 +78,8 @@ absl::Status CannotStart(int error) {
 }
 
 // Takes the reader's end of the socket: once it is only the reader's, its death is an end of file on ours.
-absl::StatusOr<pid_t> SpawnReader(const std::string& program, OwnedFd theirs,
-                                  const std::vector<OwnedFd>& files) {
+absl::StatusOr<pid_t> SpawnReader(const std::string& program, ReaderFd theirs,
+                                  const std::vector<ReaderFd>& files) {
   SpawnPlan plan;
   bool given = plan.Give(theirs.get(), kReaderSocket);
   for (size_t i = 0; i < files.size(); ++i) {
@@ -94,15 +94,15 @@ absl::StatusOr<pid_t> SpawnReader(const std::string& program, OwnedFd theirs,
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<ReaderProcess>> ReaderProcess::Start(const std::string& program,
-                                                                    const std::vector<OwnedFd>& files,
+                                                                    const std::vector<ReaderFd>& files,
                                                                     int timeout_ms) {
   if (files.empty() || files.size() > kMaxReaderFiles) {
     return absl::InvalidArgumentError(absl::StrCat("a dump of ", files.size(), " files; 1 to 64 are read"));
   }
   int ends[2];
   if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) != 0) return CannotStart(errno);
-  OwnedFd ours(ends[0]);
-  ASSIGN_OR_RETURN(const pid_t pid, SpawnReader(program, OwnedFd(ends[1]), files));
+  ReaderFd ours(ends[0]);
+  ASSIGN_OR_RETURN(const pid_t pid, SpawnReader(program, ReaderFd(ends[1]), files));
   std::unique_ptr<ReaderProcess> reader(new ReaderProcess(pid, std::move(ours), timeout_ms));
   const absl::Status opened = reader->Await({});
   if (opened.ok() || absl::IsUnimplemented(opened)) {

@@ -25,7 +25,7 @@ class ReaderProcess {
   //   UNIMPLEMENTED     a format or compression that libkdumpfile does not read
   //   UNAVAILABLE       no process could be started
   static absl::StatusOr<std::unique_ptr<ReaderProcess>> Start(const std::string& program,
-                                                              const std::vector<OwnedFd>& files,
+                                                              const std::vector<ReaderFd>& files,
                                                               int timeout_ms);
   ReaderProcess(const ReaderProcess&) = delete;
   ReaderProcess& operator=(const ReaderProcess&) = delete;
@@ -37,7 +37,7 @@ class ReaderProcess {
   absl::Status Read(ReaderOp op, uint64_t address, absl::Span<uint8_t> out);
 
  private:
-  ReaderProcess(pid_t pid, OwnedFd socket, int timeout_ms)
+  ReaderProcess(pid_t pid, ReaderFd socket, int timeout_ms)
       : pid_(pid), socket_(std::move(socket)), timeout_ms_(timeout_ms) {}
 
   // The reader's next reply; its bytes, which must be as many, into `out`.
@@ -47,7 +47,7 @@ class ReaderProcess {
   absl::Status GiveUp(absl::string_view why);
 
   pid_t pid_;
-  OwnedFd socket_;
+  ReaderFd socket_;
   const int timeout_ms_;
   absl::Status dead_;
 };

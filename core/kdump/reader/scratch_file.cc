@@ -25,15 +25,15 @@ absl::Status CannotWrite(const std::string& folder, int error) {
 }
 
 // Not every file system can make a file without a name; then it has one for a moment.
-absl::StatusOr<OwnedFd> CreateNameless(const std::string& folder) {
+absl::StatusOr<ReaderFd> CreateNameless(const std::string& folder) {
   const int fd = open(folder.c_str(), O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
-  if (fd >= 0) return OwnedFd(fd);
+  if (fd >= 0) return ReaderFd(fd);
   if (errno != EOPNOTSUPP && errno != EISDIR) return CannotWrite(folder, errno);
   std::string name = absl::StrCat(folder, "/corefleet-dump-XXXXXX");
   const int named = mkostemp(name.data(), O_CLOEXEC);
   if (named < 0) return CannotWrite(folder, errno);
   unlink(name.c_str());
-  return OwnedFd(named);
+  return ReaderFd(named);
 }
 
 absl::Status CheckRoom(const std::string& folder, uint64_t size, uint64_t min_free) {
@@ -58,13 +58,13 @@ absl::Status WriteAll(int fd, absl::Span<const uint8_t> bytes, const std::string
 
 }  // namespace
 
-OwnedFd::~OwnedFd() {
+ReaderFd::~ReaderFd() {
   if (fd_ >= 0) close(fd_);
 }
 
-absl::StatusOr<OwnedFd> CopyToScratch(const ByteSource& bytes, const std::string& folder, uint64_t min_free) {
+absl::StatusOr<ReaderFd> CopyToScratch(const ByteSource& bytes, const std::string& folder, uint64_t min_free) {
   RETURN_IF_ERROR(CheckRoom(folder, bytes.size(), min_free));
-  ASSIGN_OR_RETURN(const OwnedFd file, CreateNameless(folder));
+  ASSIGN_OR_RETURN(const ReaderFd file, CreateNameless(folder));
   std::vector<uint8_t> buffer(std::min(bytes.size(), kBufferBytes));
   for (uint64_t at = 0; at < bytes.size(); at += buffer.size()) {
     const auto part = absl::MakeSpan(buffer).first(std::min<uint64_t>(buffer.size(), bytes.size() - at));
@@ -73,7 +73,7 @@ absl::StatusOr<OwnedFd> CopyToScratch(const ByteSource& bytes, const std::string
   }
   const int read_only = open(absl::StrCat("/proc/self/fd/", file.get()).c_str(), O_RDONLY | O_CLOEXEC);
   if (read_only < 0) return CannotWrite(folder, errno);
-  return OwnedFd(read_only);
+  return ReaderFd(read_only);
 }
 
 }  // namespace corefleet

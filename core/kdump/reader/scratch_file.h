@@ -9,12 +9,12 @@
 namespace corefleet {
 
 // A file descriptor, closed at the end.
-class OwnedFd {
+class ReaderFd {
  public:
-  explicit OwnedFd(int fd) : fd_(fd) {}
-  OwnedFd(OwnedFd&& other) noexcept : fd_(other.Release()) {}
-  OwnedFd& operator=(OwnedFd&&) = delete;
-  ~OwnedFd();
+  explicit ReaderFd(int fd) : fd_(fd) {}
+  ReaderFd(ReaderFd&& other) noexcept : fd_(other.Release()) {}
+  ReaderFd& operator=(ReaderFd&&) = delete;
+  ~ReaderFd();
 
   int get() const { return fd_; }
   int Release() {
@@ -32,7 +32,7 @@ class OwnedFd {
 //   RESOURCE_EXHAUSTED  it would leave less than `min_free` bytes on the folder's file system, or has no room
 //   UNAVAILABLE         the folder cannot be written
 //   other codes         ReadAt's
-absl::StatusOr<OwnedFd> CopyToScratch(const ByteSource& bytes, const std::string& folder, uint64_t min_free);
+absl::StatusOr<ReaderFd> CopyToScratch(const ByteSource& bytes, const std::string& folder, uint64_t min_free);
 
 }  // namespace corefleet
 
