@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <cstdlib>
 #include <string>
 #include <utility>
 #include <vector>
@@ -13,6 +14,7 @@
 #include "core/analyze.h"
 #include "core/bytes/escape.h"
 #include "core/digest/digest.h"
+#include "core/kdump/reader/child_dump_opener.h"
 #include "core/manifest/manifest.h"
 #include "core/printk/kernel_log.h"
 #include "core/rebuild.h"
@@ -53,10 +55,17 @@ void Print(const std::string& what, const v1::Crash& crash, KernelLog log, bool 
              << LastLines(std::move(log)) << "\n";
 }
 
+// The library that reads compressed dumps wants a file.
+ChildDumpOpener MakeOpener() {
+  const char* const folder = std::getenv("TMPDIR");
+  return ChildDumpOpener({.scratch_folder = folder != nullptr && *folder != '\0' ? folder : "/var/tmp"});
+}
+
 absl::Status Check(const CrashLocation& location, bool verbose, const Surroundings& where) {
   ASSIGN_OR_RETURN(const FoundCrash found, OpenCrash(location));
   PrintRemarks(found, where);
-  const Rebuilt rebuilt = Rebuild(found.regions, nullptr);
+  const ChildDumpOpener opener = MakeOpener();
+  const Rebuilt rebuilt = Rebuild(found.regions, &opener);
   Analysis analysis = Analyze(rebuilt.image, rebuilt.set);
   RETURN_IF_ERROR(AddDigests(rebuilt, &analysis.facts));
   v1::Crash crash;

@@ -9,6 +9,8 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/status_macros.h"
+#include "core/kdump/reader/child_dump_opener.h"
+#include "core/kdump/reader/reader_main.h"
 #include "server/address_file.h"
 #include "server/analysis/analyzer.h"
 #include "server/archive/archive.h"
@@ -65,13 +67,19 @@ absl::Status Serve(const ServerOptions& options, const sigset_t& stop_signals) {
   CrashIndex* const index = storage.index.get();
   PackStore* const store = storage.store.get();
 
+  IngestLimits limits;
+  limits.session_ttl = options.session_ttl;
+  // Compressed dumps are copied beside the segments to be read, and never take the room that uploads need.
+  ChildDumpOpener::Options dumps;
+  dumps.scratch_folder = storage.data_dir->path();
+  dumps.min_free_bytes += limits.min_free_bytes;
+  const ChildDumpOpener opener(dumps);
   ServerMetrics metrics;
   IndexGauges gauges(index, store, clock);
   RpcCounter rpc_counter(&metrics);
-  CrashReader reader({.index = index, .store = store, .clock = clock, .metrics = &metrics}, {});
+  CrashReader reader({.index = index, .store = store, .clock = clock, .metrics = &metrics, .opener = &opener},
+                     {});
   Analyzer analyzer(&reader, 1);
-  IngestLimits limits;
-  limits.session_ttl = options.session_ttl;
   Ingestor ingestor({.index = index,
                      .store = store,
                      .clock = clock,
@@ -79,7 +87,7 @@ absl::Status Serve(const ServerOptions& options, const sigset_t& stop_signals) {
                      .crash_received = [&analyzer] { analyzer.Wake(); }},
                     limits);
   const SessionExpiry session_expiry(index, clock, &metrics);
-  Archive archive(index, store);
+  Archive archive(index, store, &opener);
 
   Rim ingest_rim(options.workers, kMaxCalls, clock, &rpc_counter);
   IngestService ingest_service(&ingest_rim, &ingestor);
@@ -125,6 +133,7 @@ absl::Status Serve(const ServerOptions& options, const sigset_t& stop_signals) {
 }  // namespace corefleet
 
 int main(int argc, char** argv) {
+  corefleet::MaybeRunKdumpReader(argc, argv);
   const auto options = corefleet::OptionsFromCommandLine(argc, argv);
   if (!options.ok()) {
     std::fprintf(stderr, "corefleetd: %s\n", std::string(options.status().message()).c_str());

@@ -11,6 +11,7 @@
 #include "core/bytes/escape.h"
 #include "core/digest/digest.h"
 #include "server/opened/opened_crash.h"
+#include "storage/stored_regions.h"
 
 namespace corefleet {
 namespace {
@@ -46,8 +47,10 @@ CrashFacts Unreadable(Defect defect) {
 
 // OK if every byte of the crash can be read and is what was received; else `region` is the one that is not.
 absl::Status ReadThrough(const CrashId& id, CrashIndex* index, PackStore* store, std::string* region) {
-  ASSIGN_OR_RETURN(const auto crash, OpenedCrash::Open(id, index, store));
-  for (const Region& each : crash->set().regions) {
+  ASSIGN_OR_RETURN(const Manifest manifest, index->CrashManifest(id));
+  ASSIGN_OR_RETURN(const std::vector<StoredPack> packs, index->CrashPacks(id));
+  ASSIGN_OR_RETURN(const RegionSet received, OpenStoredRegions(manifest, packs, store));
+  for (const Region& each : received.regions) {
     *region = Utf8OrHex(each.name.empty() ? each.file_name : each.name);
     RETURN_IF_ERROR(Sha256Of(*each.bytes).status());
   }
@@ -90,7 +93,7 @@ absl::Status CrashReader::Read(const CrashId& id) {
 }
 
 absl::StatusOr<CrashFacts> CrashReader::FactsOf(const CrashId& id) {
-  ASSIGN_OR_RETURN(const auto crash, OpenedCrash::Open(id, deps_.index, deps_.store));
+  ASSIGN_OR_RETURN(const auto crash, OpenedCrash::Open(id, deps_.index, deps_.store, deps_.opener));
   ASSIGN_OR_RETURN(Analysis analysis, RunGuarded(deps_.analyze, *crash));
   RETURN_IF_ERROR(FillDigests(crash->set(), crash->image(), &analysis.facts));
   RETURN_IF_ERROR(crash->read_failure());

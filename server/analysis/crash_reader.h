@@ -12,6 +12,7 @@
 #include "absl/time/time.h"
 #include "base/clock.h"
 #include "core/analyze.h"
+#include "core/kdump/dumped_memory.h"
 #include "server/analysis/analysis_metrics.h"
 #include "storage/crash_index.h"
 #include "storage/pack_store.h"
@@ -31,6 +32,7 @@ class CrashReader {
     PackStore* store;
     const Clock* clock;
     AnalysisMetrics* metrics;
+    const DumpOpener* opener = nullptr;  // reads compressed dumps; null: only their header is read
     std::function<Analysis(const CoreImage&, const RegionSet&)> analyze = Analyze;
   };
   struct Options {

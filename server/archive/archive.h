@@ -11,6 +11,7 @@
 #include "core/bytes/byte_source.h"
 #include "core/crash/ids.h"
 #include "core/export/artifact.h"
+#include "core/kdump/dumped_memory.h"
 #include "core/printk/kernel_log.h"
 #include "server/archive/opened_crash_cache.h"
 #include "storage/crash_index.h"
@@ -32,8 +33,10 @@ struct ListedCrashes {
 //   DATA_LOSS            stored bytes are damaged
 class Archive {
  public:
-  // Both must outlive the archive and every source that it gave.
-  Archive(CrashIndex* index, PackStore* store) : index_(index), store_(store), opened_(index, store) {}
+  // All must outlive the archive and every source that it gave. `opener` reads compressed dumps and may be
+  // null.
+  Archive(CrashIndex* index, PackStore* store, const DumpOpener* opener = nullptr)
+      : index_(index), store_(store), opened_(index, store, opener) {}
 
   absl::StatusOr<CrashId> Resolve(absl::string_view name);
 

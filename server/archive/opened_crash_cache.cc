@@ -6,7 +6,7 @@ namespace corefleet {
 
 absl::StatusOr<std::shared_ptr<const OpenedCrash>> OpenedCrashCache::Get(const CrashId& id) {
   if (auto found = Find(id); found != nullptr) return found;
-  ASSIGN_OR_RETURN(auto crash, OpenedCrash::Open(id, index_, store_));
+  ASSIGN_OR_RETURN(auto crash, OpenedCrash::Open(id, index_, store_, opener_));
   Insert(id, crash);
   return crash;
 }

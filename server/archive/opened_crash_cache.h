@@ -10,6 +10,7 @@
 #include "absl/status/statusor.h"
 #include "absl/synchronization/mutex.h"
 #include "core/crash/ids.h"
+#include "core/kdump/dumped_memory.h"
 #include "server/opened/opened_crash.h"
 #include "storage/crash_index.h"
 #include "storage/pack_store.h"
@@ -21,7 +22,9 @@ namespace corefleet {
 // time.
 class OpenedCrashCache {
  public:
-  OpenedCrashCache(CrashIndex* index, PackStore* store) : index_(index), store_(store) {}
+  // `opener` may be null: OpenedCrash::Open's.
+  OpenedCrashCache(CrashIndex* index, PackStore* store, const DumpOpener* opener)
+      : index_(index), store_(store), opener_(opener) {}
 
   // Codes: OpenedCrash::Open's.
   absl::StatusOr<std::shared_ptr<const OpenedCrash>> Get(const CrashId& id);
@@ -35,6 +38,7 @@ class OpenedCrashCache {
 
   CrashIndex* const index_;
   PackStore* const store_;
+  const DumpOpener* const opener_;
   absl::Mutex mutex_;
   // Most recently used first.
   std::list<std::pair<CrashId, std::shared_ptr<const OpenedCrash>>> crashes_ ABSL_GUARDED_BY(mutex_);

@@ -25,6 +25,22 @@ class LatchedSource final : public ByteSource {
   const std::shared_ptr<ReadLatch> latch_;
 };
 
+// An opener that is busy must not make a crash look like one whose dump cannot be read.
+class LatchedOpener final : public DumpOpener {
+ public:
+  LatchedOpener(const DumpOpener* opener, ReadLatch* latch) : opener_(opener), latch_(latch) {}
+  absl::StatusOr<std::shared_ptr<const DumpedMemory>> Open(
+      const std::vector<std::shared_ptr<const ByteSource>>& parts) const override {
+    auto memory = opener_->Open(parts);
+    if (absl::IsUnavailable(memory.status())) latch_->Note(memory.status());
+    return memory;
+  }
+
+ private:
+  const DumpOpener* const opener_;
+  ReadLatch* const latch_;
+};
+
 }  // namespace
 
 absl::Status ReadLatch::status() const {
@@ -47,13 +63,16 @@ RegionSet Latched(RegionSet set, const std::shared_ptr<ReadLatch>& latch) {
 }
 
 absl::StatusOr<std::shared_ptr<const OpenedCrash>> OpenedCrash::Open(const CrashId& id, CrashIndex* index,
-                                                                     PackStore* store) {
+                                                                     PackStore* store,
+                                                                     const DumpOpener* opener) {
   ASSIGN_OR_RETURN(Manifest manifest, index->CrashManifest(id));
   ASSIGN_OR_RETURN(const std::vector<StoredPack> packs, index->CrashPacks(id));
   ASSIGN_OR_RETURN(RegionSet set, OpenStoredRegions(manifest, packs, store));
   auto latch = std::make_shared<ReadLatch>();
   RegionSet latched = Latched(std::move(set), latch);
-  auto crash = std::make_shared<const OpenedCrash>(std::move(manifest), std::move(latched), nullptr, latch);
+  const LatchedOpener latched_opener(opener, latch.get());
+  auto crash = std::make_shared<const OpenedCrash>(std::move(manifest), std::move(latched),
+                                                   opener == nullptr ? nullptr : &latched_opener, latch);
   RETURN_IF_ERROR(crash->read_failure());
   return crash;
 }

@@ -9,6 +9,7 @@
 #include "absl/synchronization/mutex.h"
 #include "core/crash/ids.h"
 #include "core/crash/region_set.h"
+#include "core/kdump/dumped_memory.h"
 #include "core/manifest/manifest.h"
 #include "core/printk/kernel_log.h"
 #include "core/reassembly/core_image.h"
@@ -36,13 +37,13 @@ class ReadLatch {
 // about a megabyte, whatever the crash's size. The store must outlive it.
 class OpenedCrash {
  public:
+  // `opener` reads compressed dumps; null: only their header is read. What it opened outlives it.
   //   NOT_FOUND    no such crash
-  //   UNAVAILABLE  the index or the store does not answer
+  //   UNAVAILABLE  the index, the store or the opener does not answer
   //   DATA_LOSS    what is stored is damaged, or does not cover the manifest
   static absl::StatusOr<std::shared_ptr<const OpenedCrash>> Open(const CrashId& id, CrashIndex* index,
-                                                                 PackStore* store);
+                                                                 PackStore* store, const DumpOpener* opener);
 
-  // `opener` reads compressed dumps; null: only their header is read.
   OpenedCrash(Manifest manifest, RegionSet received, const DumpOpener* opener,
               std::shared_ptr<const ReadLatch> latch);
   OpenedCrash(const OpenedCrash&) = delete;
