@@ -7,8 +7,11 @@
 #include <set>
 
 #include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
 #include "core/bytes/escape.h"
+#include "core/printk/log_buf_writer.h"
+#include "core/printk/ring_writer.h"
 #include "tests/support/corpus.h"
 #include "tests/support/true_image.h"
 
@@ -137,6 +140,125 @@ TEST(ReadLogTest, ATruncatedRegionCostsOnlyItsOwnRecords) {
     EXPECT_GE(log.records.size(), 200u);
     EXPECT_EQ(log.records.front().text.substr(0, 14), "Linux version ");
   }
+}
+
+// --- Whole machines: one load, no region ids, symbols from VMCOREINFO alone.
+
+constexpr uint64_t kLoad = 0xffffffff82000000;
+constexpr uint64_t kVariables = 64 * 1024;  // into the load
+
+std::string Integer(uint64_t value, size_t width) {
+  std::string bytes;
+  for (size_t i = 0; i < width; ++i) bytes.push_back(static_cast<char>(value >> (8 * i)));
+  return bytes;
+}
+
+CoreImage Dump(const std::string& memory, const std::string& vmcoreinfo) {
+  CoreImage image;
+  image.vmcoreinfo = Vmcoreinfo::Parse(BytesOf(vmcoreinfo), nullptr);
+  image.sources.push_back(std::make_shared<MemorySource>(absl::string_view(memory)));
+  image.segments.push_back(
+      {.vaddr = kLoad, .has_vaddr = true, .size = memory.size(), .available = memory.size(), .region = 0});
+  image.IndexSegments();
+  return image;
+}
+
+void Place(const std::vector<uint8_t>& bytes, uint64_t offset, std::string* memory) {
+  std::copy(bytes.begin(), bytes.end(), memory->begin() + offset);
+}
+
+CoreImage DumpOfRing(RingWriter ring) {
+  ring.descs_vaddr = kLoad;
+  ring.infos_vaddr = kLoad + 8192;
+  ring.data_vaddr = kLoad + 16384;
+  std::string memory(128 * 1024, '\0');
+  Place(ring.descs, 0, &memory);
+  Place(ring.infos, 8192, &memory);
+  Place(ring.data, 16384, &memory);
+  Place(ring.Header(), kVariables + 64, &memory);
+  memory.replace(kVariables, 8, Integer(kLoad + kVariables + 64, 8));
+  return Dump(memory,
+              absl::StrCat("SYMBOL(prb)=", absl::Hex(kLoad + kVariables), "\n", ring.VmcoreinfoLines()));
+}
+
+CoreImage DumpOfLogBuf(const LogBufWriter& writer) {
+  std::string memory(128 * 1024, '\0');
+  Place(writer.bytes, 0, &memory);
+  memory.replace(kVariables, 8, Integer(kLoad, 8));
+  memory.replace(kVariables + 8, 4, Integer(writer.bytes.size(), 4));
+  memory.replace(kVariables + 12, 4, Integer(writer.first_idx(), 4));
+  memory.replace(kVariables + 16, 4, Integer(writer.next_idx(), 4));
+  const auto symbol = [](const char* name, uint64_t offset) {
+    return absl::StrCat("SYMBOL(", name, ")=", absl::Hex(kLoad + kVariables + offset), "\n");
+  };
+  return Dump(memory, absl::StrCat("OSRELEASE=4.19.0\n", symbol("log_buf", 0), symbol("log_buf_len", 8),
+                                   symbol("log_first_idx", 12), symbol("log_next_idx", 16),
+                                   writer.VmcoreinfoLines()));
+}
+
+TEST(ReadLogTest, ARingInADump) {
+  RingWriter ring({.count_bits = 5, .size_bits = 12});
+  for (int i = 0; i < 20; ++i)
+    ring.Add({.text = absl::StrCat("line ", i), .ts_nsec = uint64_t(i) * 1000000000});
+  const KernelLog log = ReadLog(DumpOfRing(ring));
+  EXPECT_EQ(log.facts.method, "ring");
+  EXPECT_EQ(log.records.size(), 20u);
+  EXPECT_TRUE(log.defects.empty());
+}
+
+TEST(ReadLogTest, ADamagedRingNeverPassesForWhole) {
+  RingWriter ring({.count_bits = 5, .size_bits = 12});
+  for (int i = 0; i < 20; ++i)
+    ring.Add({.text = absl::StrCat("line ", i), .ts_nsec = uint64_t(i) * 1000000000});
+  for (const auto array : {&RingWriter::descs, &RingWriter::infos, &RingWriter::data}) {
+    for (size_t at = 0; at < (ring.*array).size(); at += 13) {
+      RingWriter damaged = ring;
+      (damaged.*array)[at] ^= 0xff;
+      const KernelLog log = ReadLog(DumpOfRing(damaged));
+      // Text that is other text, and stamps that are other stamps, nobody can tell.
+      EXPECT_GE(log.records.size(), 19u);
+      const bool all = std::all_of(log.records.begin(), log.records.end(), [](const LogRecord& record) {
+        return record.text_state == TextState::kWhole;
+      });
+      EXPECT_TRUE((log.records.size() == 20 && all) || !log.defects.empty()) << at;
+    }
+  }
+}
+
+TEST(ReadLogTest, ALogBufferInADump) {
+  LogBufWriter writer({.size = 32768});
+  for (int i = 0; i < 20; ++i)
+    writer.Add({.text = absl::StrCat("line ", i), .ts_nsec = uint64_t(i) * 1000000000});
+  const KernelLog log = ReadLog(DumpOfLogBuf(writer));
+  EXPECT_EQ(log.facts.method, "log_buf");
+  EXPECT_EQ(log.facts.records, 20u);
+  EXPECT_EQ(log.facts.last_ts_nsec, 19000000000u);
+  EXPECT_TRUE(log.defects.empty());
+  EXPECT_EQ(RenderRaw(log).substr(0, 22), "[    0.000000] line 0\n");
+}
+
+TEST(ReadLogTest, DamageInALogBufferIsSaid) {
+  LogBufWriter writer({.size = 32768});
+  for (int i = 0; i < 20; ++i)
+    writer.Add({.text = absl::StrCat("line ", i), .ts_nsec = uint64_t(i) * 1000000000});
+  std::fill_n(writer.bytes.begin() + 100, 60, 0xff);
+  const KernelLog log = ReadLog(DumpOfLogBuf(writer));
+  EXPECT_GE(log.records.size(), 16u);
+  EXPECT_TRUE(Has(log, DefectCode::kLogDamaged));
+  EXPECT_TRUE(Has(log, DefectCode::kLogGap));
+}
+
+TEST(ReadLogTest, TextIsTheLogWhereMemoryHasNone) {
+  CoreImage image;
+  image.texts.push_back({KernelText::Kind::kPanic, "Panic#1", "[    1.000000] one\n[    2.000000] two\n"});
+  const KernelLog log = ReadLog(image);
+  EXPECT_EQ(log.facts.method, "text");
+  EXPECT_EQ(RenderRaw(log), "[    1.000000] one\n[    2.000000] two\n");
+  RingWriter ring({.count_bits = 5, .size_bits = 12});
+  ring.Add({.text = "from the ring"});
+  CoreImage both = DumpOfRing(ring);
+  both.texts = image.texts;
+  EXPECT_EQ(ReadLog(both).facts.method, "ring");
 }
 
 }  // namespace

@@ -87,14 +87,21 @@ class Decoder {
     auto& records = result_.records;
     records.reserve(ids_.size());
     for (const uint64_t id : ids_) DecodeOne(id);
-    std::stable_sort(records.begin(), records.end(),
-                     [](const auto& a, const auto& b) { return a.seq < b.seq; });
-    const auto same = [](const LogRecord& a, const LogRecord& b) { return a.seq == b.seq; };
-    records.erase(std::unique(records.begin(), records.end(), same), records.end());
+    const auto not_ascending = [](const LogRecord& a, const LogRecord& b) { return a.seq >= b.seq; };
+    // Of a sound ring they are in order, and moving all of them would be the most expensive step.
+    if (std::adjacent_find(records.begin(), records.end(), not_ascending) != records.end()) SortBySeq();
     return std::move(result_);
   }
 
  private:
+  void SortBySeq() {
+    auto& records = result_.records;
+    std::stable_sort(records.begin(), records.end(),
+                     [](const auto& a, const auto& b) { return a.seq < b.seq; });
+    const auto same = [](const LogRecord& a, const LogRecord& b) { return a.seq == b.seq; };
+    records.erase(std::unique(records.begin(), records.end(), same), records.end());
+  }
+
   void DecodeOne(uint64_t id) {
     const uint64_t slot = elements_.SlotOf(id);
     const std::optional<Descriptor> desc = elements_.DescriptorAt(slot);

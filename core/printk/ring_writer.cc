@@ -36,7 +36,7 @@ RingWriter::RingWriter(const RingShape& shape)
       next_seq_(shape.records_before) {
   // The kernel computes the first id in 32 bits, and lets the first text position be just before a wrap.
   const uint64_t first_id = static_cast<uint32_t>(-(count_ + 1));
-  head_id_ = tail_id_ = (first_id + shape.records_before) & id_mask_;
+  head_id_ = tail_id_ = oldest_text_ = (first_id + shape.records_before) & id_mask_;
   head_position_ = (shape.text_before / shape.word * shape.word - data.size()) & word_mask_;
   SetState(head_id_, kReusable);
   WritePosition(head_id_, kFailedPosition, kFailedPosition);
@@ -86,13 +86,16 @@ void RingWriter::WritePosition(uint64_t id, uint64_t begin, uint64_t next) {
   PutWord(next, descriptor(id) + 2 * word());
 }
 
-// Makes reusable every record whose text starts before `lowest_position`.
+// Makes reusable every record whose text starts before `lowest_position`. They are the oldest ones.
 void RingWriter::PushOutUntil(uint64_t lowest_position) {
-  for (uint64_t id = tail_id_; id != head_id_; id = (id + 1) & id_mask_) {
-    const uint64_t begin = GetWord(descriptor(id) + word());
-    const bool has_block = (begin & 1) == 0 && GetWord(descriptor(id)) >> (8 * word() - 2) == kFinalized;
+  if (((oldest_text_ - tail_id_) & id_mask_) >= count_) oldest_text_ = tail_id_;
+  for (; oldest_text_ != head_id_; oldest_text_ = (oldest_text_ + 1) & id_mask_) {
+    const uint64_t begin = GetWord(descriptor(oldest_text_) + word());
+    if ((begin & 1) != 0) continue;
     const uint64_t ahead = (lowest_position - begin) & word_mask_;
-    if (has_block && ahead != 0 && ahead <= word_mask_ / 2) SetState(id, kReusable);
+    if (ahead == 0 || ahead > word_mask_ / 2) return;
+    const uint64_t state = GetWord(descriptor(oldest_text_)) >> (8 * word() - 2);
+    if (state == kFinalized) SetState(oldest_text_, kReusable);
   }
 }
 

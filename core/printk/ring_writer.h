@@ -100,6 +100,7 @@ class RingWriter {
   uint64_t count_;
   uint64_t head_id_;
   uint64_t tail_id_;
+  uint64_t oldest_text_;  // no record before it still has text in the ring
   uint64_t next_seq_;
   uint64_t head_position_;
   bool exact_fit_ = false;
