@@ -102,6 +102,19 @@ TEST(VmcoreinfoTest, DoesNotTrustALineThatTheEndCut) {
   EXPECT_EQ(parsed.defects.size(), 1u);
 }
 
+// A page of the text that was overwritten costs the lines in it.
+TEST(VmcoreinfoTest, GarbageInsideCostsItsOwnLines) {
+  const std::string garbage(200, '\xa5');
+  const Parsed parsed = Parse(absl::StrCat("OSRELEASE=6.1.0\nSIZE(page)=6", garbage,
+                                           "4\nOFFSET(page.lru)=8\n", garbage, "\nSYMBOL(prb)=10\n"));
+  EXPECT_EQ(parsed.info.Text("OSRELEASE"), "6.1.0");
+  EXPECT_EQ(parsed.info.Size("page"), std::nullopt);
+  EXPECT_EQ(parsed.info.Offset("page.lru"), 8u);
+  EXPECT_EQ(parsed.info.Symbol("prb"), 0x10u);
+  ASSERT_EQ(parsed.defects.size(), 1u);
+  EXPECT_EQ(parsed.defects[0].code, DefectCode::kVmcoreinfoDamaged);
+}
+
 TEST(VmcoreinfoTest, TakesAnyBytes) {
   EXPECT_TRUE(Parse("").info.empty());
   EXPECT_TRUE(Parse("").defects.empty());
