@@ -57,6 +57,12 @@ TEST(ReadLogTest, ReadsTheLogOfEveryRealCrash) {
     const CoreImage image = TrueImage(crash);
     const KernelLog log = ReadLog(image);
     EXPECT_EQ(log.facts.method, "ring");
+    EXPECT_FALSE(Has(log, DefectCode::kLogDamaged));
+    for (const Defect& defect : log.defects) {
+      if (defect.code == DefectCode::kLogGap) {
+        EXPECT_NE(defect.detail.find(" 0 after the last"), std::string::npos) << defect.detail;
+      }
+    }
     ExpectRecords(crash, log);
     if (TextIsMissing(image)) continue;
     EXPECT_EQ(RenderRaw(log), crash.file("dmesg.txt"));
