@@ -53,7 +53,7 @@ std::vector<uint8_t> WriteHeaderRegion(const HeaderRegionParts& parts) {
   std::vector<uint8_t> bytes;
   AppendElfHeader(parts.header, &bytes);
   for (const ProgramHeader& load : parts.program_headers) AppendProgramHeader(load, &bytes);
-  bytes.resize(std::max<size_t>(bytes.size(), parts.notes_offset));
+  bytes.resize(parts.notes_offset);  // more program headers than there is room for run into the notes
   std::vector<uint8_t> prpsinfo(kPrpsinfoBytes);
   prpsinfo[kStateName] = 'R';
   const std::string program = "vmlinux";

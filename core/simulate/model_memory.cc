@@ -75,7 +75,8 @@ class Author {
       : kernel_(kernel),
         log_(log),
         options_(options),
-        next_image_(kernel.text_vaddr() + kInitText + 0x300000) {}
+        next_image_(kernel.text_vaddr() + kInitText + 0x300000),
+        next_dynamic_(FirstDynamicId(options.series)) {}
 
   ModelMemory Write() {
     // A word in the middle of the image that the linker would have put elsewhere in another build.
@@ -349,7 +350,7 @@ class Author {
   uint64_t layout_shift_ = 0;
   uint64_t next_image_;
   uint64_t next_linear_ = 0x70000000;  // behind the start of memory
-  uint32_t next_dynamic_ = kFirstDynamicId;
+  uint32_t next_dynamic_;
 };
 
 }  // namespace

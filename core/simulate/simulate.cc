@@ -13,6 +13,7 @@
 #include "core/simulate/random.h"
 #include "core/simulate/region_plan.h"
 #include "core/simulate/region_sources.h"
+#include "core/simulate/vendor_sources.h"
 
 namespace corefleet {
 namespace {
@@ -32,6 +33,9 @@ const std::vector<SourceEntry>& Sources() {
       {Source::kMeminspectV2, "meminspect-v2", "the same of series v2", Remains::kMemory, folder},
       {Source::kMeminspectV3, "meminspect-v3", "the same of series v3, which numbers otherwise",
        Remains::kMemory, folder},
+      {Source::kKmemdumpRfc2, "kmemdump-rfc2", "the same of the kmemdump RFC, second version",
+       Remains::kMemory, folder},
+      {Source::kKmemdumpRfc3, "kmemdump-rfc3", "the same of its third version", Remains::kMemory, folder},
       {Source::kRawDump,
        "rawdump",
        "a Raw_Dmp! partition in one file",
@@ -86,6 +90,16 @@ const std::vector<SourceEntry>& Sources() {
        "a Debug Kinfo area: which kernel it was, and no memory",
        Remains::kRelease,
        {Target::kFiles}},
+      {Source::kVendorMinidump,
+       "vendor-minidump",
+       "what a vendor's own driver registers: md_KELF_HDR.BIN, md_KLOGBUF.BIN",
+       Remains::kUnexplained,
+       {Target::kFiles}},
+      {Source::kCoprocessor,
+       "coprocessor",
+       "the dump of a processor beside the kernel's, out of remoteproc",
+       Remains::kForeign,
+       {Target::kFiles}},
   };
   return sources;
 }
@@ -93,6 +107,8 @@ const std::vector<SourceEntry>& Sources() {
 MeminspectSeries SeriesOf(SimulatedSource source) {
   if (source == SimulatedSource::kMeminspectV2) return MeminspectSeries::kV2;
   if (source == SimulatedSource::kMeminspectV3) return MeminspectSeries::kV3;
+  if (source == SimulatedSource::kKmemdumpRfc2) return MeminspectSeries::kRfc2;
+  if (source == SimulatedSource::kKmemdumpRfc3) return MeminspectSeries::kRfc3;
   return MeminspectSeries::kV1;
 }
 
@@ -114,6 +130,11 @@ class Run {
     if (IsDumpedByPanic() && log_.story.panic_reason.empty()) {
       return absl::InvalidArgumentError(absl::StrCat(
           "\"", EntryOf(options_.source).name, "\" has what panic() saves, and nobody panics in a hang"));
+    }
+    if (options_.source == SimulatedSource::kVendorMinidump && !kernel_.has_ring) {
+      return absl::InvalidArgumentError(
+          "without VMCOREINFO nothing leads to the log of a kernel before 5.10: vendor-minidump wants a "
+          "later one");
     }
     for (const Damage& damage : options_.damages) {
       if (absl::Status status = Apply(damage); !status.ok()) return status;
@@ -209,6 +230,8 @@ class Run {
       case SimulatedSource::kMeminspectV1:
       case SimulatedSource::kMeminspectV2:
       case SimulatedSource::kMeminspectV3:
+      case SimulatedSource::kKmemdumpRfc2:
+      case SimulatedSource::kKmemdumpRfc3:
         return WriteRegionFolder(plan_, table);
       case SimulatedSource::kRawDump:
         return WriteRawDumpFile(plan_,
@@ -236,6 +259,10 @@ class Run {
         return WriteRamoopsArea(log_.records, panicked, readable);
       case SimulatedSource::kKinfo:
         return WriteKinfoFile(kernel_, memory_);
+      case SimulatedSource::kVendorMinidump:
+        return WriteVendorMinidump(kernel_, memory_);
+      case SimulatedSource::kCoprocessor:
+        return WriteCoprocessorFile(kernel_.seed);
     }
     return {};
   }

@@ -24,6 +24,8 @@ enum class SimulatedSource : uint8_t {
   kMeminspectV1,
   kMeminspectV2,
   kMeminspectV3,
+  kKmemdumpRfc2,
+  kKmemdumpRfc3,
   kRawDump,
   kQaic,
   kEdl,
@@ -37,14 +39,18 @@ enum class SimulatedSource : uint8_t {
   kPstoreRamoops,
   kRamoopsRaw,
   kKinfo,
+  kVendorMinidump,
+  kCoprocessor,
 };
 
 // What of a crash is in its files.
 enum class Remains : uint8_t {
-  kMemory,      // of the machine
-  kPackedDump,  // memory too, that needs a DumpOpener to be read; without one what the dump's header says
-  kLog,         // the end of the kernel log
-  kRelease,     // which kernel it was
+  kMemory,       // of the machine
+  kPackedDump,   // memory too, that needs a DumpOpener to be read; without one what the dump's header says
+  kLog,          // the end of the kernel log
+  kRelease,      // which kernel it was
+  kUnexplained,  // memory without VMCOREINFO: the log, and which kernel it was
+  kForeign,      // memory of a processor without Linux
 };
 
 struct SourceEntry {

@@ -62,7 +62,8 @@ ReaderFd::~ReaderFd() {
   if (fd_ >= 0) close(fd_);
 }
 
-absl::StatusOr<ReaderFd> CopyToScratch(const ByteSource& bytes, const std::string& folder, uint64_t min_free) {
+absl::StatusOr<ReaderFd> CopyToScratch(const ByteSource& bytes, const std::string& folder,
+                                       uint64_t min_free) {
   RETURN_IF_ERROR(CheckRoom(folder, bytes.size(), min_free));
   ASSIGN_OR_RETURN(const ReaderFd file, CreateNameless(folder));
   std::vector<uint8_t> buffer(std::min(bytes.size(), kBufferBytes));
