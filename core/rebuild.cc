@@ -146,8 +146,9 @@ Rebuilt Rebuild(const RegionSet& received, const DumpOpener* opener) {
   }
   ListArtifacts(unpacked, &rebuilt.image);
   rebuilt.image.IndexSegments();
-  // Reassembly knows better what memory regions are: whose header they came with.
-  if (rebuilt.image.source.empty()) rebuilt.image.source = std::move(unpacked.source);
+  // Of plain region files reassembly knows better: whose header they came with.
+  const bool plain = unpacked.source == SourceName(Format::kAssembled);
+  if (!plain || rebuilt.image.source.empty()) rebuilt.image.source = std::move(unpacked.source);
   rebuilt.image.texts = std::move(unpacked.texts);
   rebuilt.image.kinfos = std::move(unpacked.kinfos);
   rebuilt.image.defects.insert(rebuilt.image.defects.begin(),
