@@ -276,6 +276,14 @@ TEST_F(FindCrashesTest, OpensNeitherLinksNorPipesOfAFolder) {
   EXPECT_EQ(Find(folder_ / "in/rawdump.img").size(), 1u);
 }
 
+TEST_F(FindCrashesTest, LooksIntoNothingThatTheKernelMakesUp) {
+  // /proc/kcore is an ELF core of this very machine.
+  EXPECT_TRUE(absl::IsNotFound(FindCrashes("/proc").status()));
+  // A folder of sysfs without a dump is a place where one may come.
+  const absl::StatusOr<std::vector<CrashLocation>> sysfs = FindCrashes("/sys/class");
+  EXPECT_TRUE(!sysfs.ok() || sysfs->empty());
+}
+
 TEST_F(FindCrashesTest, WhatVanishesIsTriedAgain) {
   folder_.Write("in/rawdump.img", RawDump("12345678"));
   const std::vector<CrashLocation> found = Find(folder_ / "in");

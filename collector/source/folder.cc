@@ -3,6 +3,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/magic.h>
 #include <sys/stat.h>
 #include <sys/vfs.h>
 
@@ -82,6 +83,8 @@ Format Folder::FormatOf(size_t entry) {
   std::optional<Format>& format = formats_[entry];
   if (format) return *format;
   format = Format::kUnknown;
+  // What /proc and /sys show is no crash, and reading it can have an effect of its own.
+  if (IsOn(PROC_SUPER_MAGIC) || IsOn(SYSFS_MAGIC)) return *format;
   if (!entries_[entry].is_file || ++looks_ > kMaxLooks) return *format;
   const std::string& name = entries_[entry].name;
   const absl::StatusOr<std::shared_ptr<const FileBytes>> bytes = FileBytes::OpenAt(fd_.get(), name);

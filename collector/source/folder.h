@@ -40,7 +40,7 @@ class Folder {
   bool cut() const { return cut_; }
 
   // What a file is by its content, looked at once. kUnknown for what is no regular file or cannot be read,
-  // and after many files, so that a huge folder costs a bounded time.
+  // for all files of /proc and /sys, and after many files, so that a huge folder costs a bounded time.
   Format FormatOf(size_t entry);
 
   bool claimed(size_t entry) const { return claimed_[entry]; }

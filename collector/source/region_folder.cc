@@ -78,10 +78,12 @@ std::optional<Region> OpenTable(int folder, const std::string& name, std::set<st
   return table;
 }
 
-bool IsAssembled(const std::string& name, const ByteSource& bytes) {
-  if (std::none_of(std::begin(kAssembledNames), std::end(kAssembledNames),
-                   [&](absl::string_view known) { return absl::EqualsIgnoreCase(name, known); }))
-    return false;
+bool HasAssembledName(const std::string& name) {
+  return std::any_of(std::begin(kAssembledNames), std::end(kAssembledNames),
+                     [&](absl::string_view known) { return absl::EqualsIgnoreCase(name, known); });
+}
+
+bool IsElf(const ByteSource& bytes) {
   const auto mark = ReadBytes(bytes, 0, std::min<uint64_t>(bytes.size(), kElfMark.size()));
   return mark.ok() && std::equal(mark->begin(), mark->end(), kElfMark.begin(), kElfMark.end());
 }
@@ -114,7 +116,9 @@ class Taking {
   std::set<std::string>& listed() { return listed_; }
 
  private:
+  // What comes after the last region that a crash may have is left.
   void Take(size_t entry, Region region) {
+    if (crash_->regions.regions.size() >= kMaxRegions) return;
     taken_[entry] = true;
     crash_->regions.regions.push_back(std::move(region));
   }
@@ -146,10 +150,10 @@ class Taking {
     for (size_t i = 0; i < taken_.size(); ++i) {
       const FolderEntry& entry = folder_->entries()[i];
       if (taken_[i] || !entry.is_file) continue;
+      const bool is_kinfo = entry.size <= kMaxKinfoBytes && folder_->FormatOf(i) == Format::kKinfo;
+      if (!is_kinfo && !HasAssembledName(entry.name)) continue;
       auto bytes = FileBytes::OpenAt(folder_->fd(), entry.name);
-      if (!bytes.ok()) continue;
-      const bool is_kinfo = (*bytes)->size() <= kMaxKinfoBytes && folder_->FormatOf(i) == Format::kKinfo;
-      if (is_kinfo || IsAssembled(entry.name, **bytes)) Take(i, ArtifactOf(entry.name, *std::move(bytes)));
+      if (bytes.ok() && (is_kinfo || IsElf(**bytes))) Take(i, ArtifactOf(entry.name, *std::move(bytes)));
     }
   }
 

@@ -21,9 +21,9 @@ class RegionFolderAdapter final : public SourceAdapter {
   std::vector<CrashLocation> FindIn(Folder* folder) const override;
   // A single region file, or a list.
   bool TakesFile(const std::string& name, Format format) const override;
-  // The regions come first, in the order of their file names; name and id are read from the file name, addresses are
-  // not: who joins the regions with the address table is the server. INVALID_ARGUMENT also for more than
-  // kMaxRegions.
+  // The regions come first, in the order of their file names; name and id are read from the file name,
+  // addresses are not: who joins the regions with the address table is the server. INVALID_ARGUMENT also for
+  // more than kMaxRegions.
   absl::StatusOr<FoundCrash> Open(const CrashLocation& where) const override;
 };
 
