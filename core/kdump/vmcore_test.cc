@@ -226,6 +226,46 @@ TEST(Vmcore, AProcessIsNoMachine) {
   EXPECT_FALSE(LooksLikeVmcore({}));
 }
 
+// A file of zeros behind its beginning, that counts what is read of it.
+class CountingSource final : public ByteSource {
+ public:
+  CountingSource(std::vector<uint8_t> start, uint64_t size) : start_(std::move(start)), size_(size) {}
+  uint64_t size() const override { return size_; }
+  absl::Status ReadAt(uint64_t offset, absl::Span<uint8_t> out) const override {
+    if (absl::Status status = CheckRange(offset, out.size(), size_); !status.ok()) return status;
+    read += out.size();
+    for (size_t i = 0; i < out.size(); ++i) out[i] = offset + i < start_.size() ? start_[offset + i] : 0;
+    return absl::OkStatus();
+  }
+  mutable uint64_t read = 0;
+
+ private:
+  const std::vector<uint8_t> start_;
+  const uint64_t size_;
+};
+
+TEST(Vmcore, OfGigabytesOnlyWhatIsNeededIsRead) {
+  constexpr uint64_t kSize = uint64_t{2} << 30;
+  ElfDumpContents contents = TwoLoads();
+  contents.loads.pop_back();
+  std::vector<uint8_t> start = WriteElfDump(contents);
+  const uint64_t load_header = 64 + 56;
+  Store(kSize, load_header + 32, &start);  // p_filesz
+  Store(kSize, load_header + 40, &start);  // p_memsz
+  Artifact file;
+  file.head.assign(start.begin(), start.end());
+  const auto source = std::make_shared<CountingSource>(start, start.size() - 4096 + kSize);
+  file.bytes = source;
+  Pieces pieces;
+  UnpackVmcores({file}, nullptr, &pieces);
+  EXPECT_TRUE(pieces.defects.empty());
+  std::vector<uint8_t> bytes(4096);
+  ASSERT_TRUE(pieces.dump->memory->ReadPhysical(0x1000000 + kSize - 4096, absl::MakeSpan(bytes)).ok());
+  ASSERT_TRUE(pieces.dump->memory->ReadVirtual(kImage, absl::MakeSpan(bytes)).ok());
+  EXPECT_EQ(bytes, Page(1));
+  EXPECT_LT(source->read, uint64_t{256} << 10);
+}
+
 TEST(Vmcore, OfTwoTheLargerIsRead) {
   ElfDumpContents larger = TwoLoads();
   larger.loads.push_back({0, 0x9000, Page(3)});
