@@ -311,16 +311,18 @@ def compressed_dump(case, parts=1):
 
 
 def _compressed_part(case, info, pages, mine, bitmap, blocks, frames, split):
-    sub_at = 4096
-    info_at = sub_at + 120
-    sub_blocks = (120 + len(info) + 4095) // 4096
+    # VMCOREINFO is one of the notes; the header points to the notes and into this one.
+    notes = struct.pack("<III", 11, len(info), 0) + b"VMCOREINFO\0\0" + info.ljust((len(info) + 3) // 4 * 4, b"\0")
+    notes_at = 4096 + 120
+    info_at = notes_at + 24
+    sub_blocks = (120 + len(notes) + 4095) // 4096
     first, end = split or (0, 0)
     header = (struct.pack("<8si", b"KDUMP   ", 6) + _uts(case)).ljust(408, b"\0")
     header += struct.pack("<qqIiiIIIIII", 1778241600, 0, 1, 4096, sub_blocks, 2 * blocks, min(frames, 2**32 - 1), 0, 0, 0, 0)
     header += struct.pack("<i", 1)
-    sub = struct.pack("<QiiQQQQQQQQQQQ", 0, 31, 1 if split else 0, first, end, info_at, len(info), 0, 0, 0, 0, first, end,
-                      frames)
-    start = header.ljust(4096, b"\0") + (sub.ljust(120, b"\0") + info).ljust(sub_blocks * 4096, b"\0") + bitmap + bitmap
+    sub = struct.pack("<QiiQQQQQQQQQQQ", 0, 31, 1 if split else 0, first, end, info_at, len(info), notes_at, len(notes), 0, 0,
+                      first, end, frames)
+    start = header.ljust(4096, b"\0") + (sub.ljust(120, b"\0") + notes).ljust(sub_blocks * 4096, b"\0") + bitmap + bitmap
     at = len(start) + 24 * len(mine)
     descriptors, bodies = [], []
     for frame in mine:
