@@ -11,7 +11,7 @@
 #include "core/bytes/byte_source.h"
 #include "core/export/artifact.h"
 #include "core/printk/kernel_log.h"
-#include "core/reassembly/reassemble.h"
+#include "core/rebuild.h"
 #include "tests/support/corpus.h"
 #include "tests/support/fuzz_target.h"
 
@@ -19,6 +19,8 @@ namespace corefleet {
 namespace {
 
 // One for each of: static ring, enlarged ring, arm64 with more CPUs, the ring's text missing.
+// As many of tests/corpus/inputs get seeds of their own.
+constexpr int kInputs = 16;
 constexpr const char* kSamples[] = {"a47-null-oops", "c612-biglog-numa", "d53-bug-work-8cpu",
                                     "e612-badptr-v3"};
 constexpr size_t kPatchBytes = 16;
@@ -84,14 +86,17 @@ void Apply(const Patch& patch, std::vector<MutableRegion>* regions) {
 }
 
 std::vector<MutableRegion> Sample(uint8_t choice) {
-  static const std::vector<CorpusCase>* const cases = [] {
-    auto* read = new std::vector<CorpusCase>;
-    for (const char* name : kSamples) read->push_back(ReadCorpusCase(name));
+  static const std::vector<RegionSet>* const samples = [] {
+    auto* read = new std::vector<RegionSet>;
+    for (const char* name : kSamples) {
+      const CorpusCase crash = ReadCorpusCase(name);
+      read->push_back(RegionsOf(crash, WithTable::kNo));
+      read->push_back(RegionsOf(crash, WithTable::kYes));
+    }
+    for (const CorpusCase& crash : ReadInputCorpus()) read->push_back(InputsOf(crash));
     return read;
   }();
-  const bool with_table = choice & 1;
-  RegionSet set =
-      RegionsOf((*cases)[(choice >> 1) % cases->size()], with_table ? WithTable::kYes : WithTable::kNo);
+  RegionSet set = (*samples)[choice % samples->size()];
   std::vector<MutableRegion> regions;
   for (Region& region : set.regions) {
     std::vector<uint8_t> bytes = *ReadBytes(*region.bytes, 0, region.bytes->size());
@@ -116,15 +121,21 @@ void ReadEnds(const ByteSource& artifact) {
   ReadBytes(artifact, artifact.size() - size, size).IgnoreError();
 }
 
-void ReadEverything(const RegionSet& set) {
-  const CoreImage image = Reassemble(set);
-  const Analysis analysis = Analyze(image, set);
+void ReadEverything(const RegionSet& received) {
+  const Rebuilt rebuilt = Rebuild(received, nullptr);
+  const CoreImage& image = rebuilt.image;
+  const Analysis analysis = Analyze(image, rebuilt.set);
+  // Nothing that was received may go without a word: the first regions are the received ones, as they were.
+  FUZZ_CHECK(rebuilt.set.regions.size() >= received.regions.size());
+  for (size_t i = 0; i < received.regions.size(); ++i) {
+    FUZZ_CHECK(rebuilt.set.regions[i].bytes == received.regions[i].bytes);
+  }
   RenderRaw(analysis.log);
   RenderText(analysis.log);
   for (const ArtifactKind kind :
        {ArtifactKind::kCore, ArtifactKind::kZero, ArtifactKind::kConcat, ArtifactKind::kRaw,
         ArtifactKind::kVmcoreinfo, ArtifactKind::kConfig, ArtifactKind::kLog, ArtifactKind::kKdump}) {
-    const auto artifact = MakeArtifact(kind, image, set);
+    const auto artifact = MakeArtifact(kind, image, kind == ArtifactKind::kRaw ? received : rebuilt.set);
     if (artifact.ok()) ReadEnds(**artifact);
   }
 }
@@ -139,7 +150,7 @@ std::string Seed(uint8_t sample, const std::vector<Patch>& patches) {
 
 std::vector<std::string> FuzzSeeds() {
   std::vector<std::string> seeds;
-  for (uint8_t sample = 0; sample < 2 * std::size(kSamples); ++sample) {
+  for (uint8_t sample = 0; sample < 2 * std::size(kSamples) + kInputs; ++sample) {
     seeds.push_back(Seed(sample, {}));
     seeds.push_back(
         Seed(sample, {{.region = 0, .operation = kSetWords, .offset = 32, .value = ~uint64_t{0}},
