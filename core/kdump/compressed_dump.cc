@@ -11,6 +11,7 @@
 #include "core/kdump/disk_dump_header.h"
 #include "core/kdump/machine_memory.h"
 #include "core/kdump/page_index.h"
+#include "core/vmcoreinfo/machine.h"
 
 namespace corefleet {
 namespace {
@@ -35,7 +36,7 @@ std::string NamesOf(const Parts& parts) {
   return absl::StrJoin(parts, ", ", [](std::string* out, const Part& part) { out->append(part.file.name); });
 }
 
-uint16_t MachineOf(absl::string_view name) {
+uint16_t MachineOfName(absl::string_view name) {
   struct Machine {
     absl::string_view name;
     uint16_t number;
@@ -63,13 +64,14 @@ class CompressedUnpacker {
   void Unpack() {
     const DiskDumpHeader& header = first_.header;
     DumpedCore core;
-    core.machine = MachineOf(header.machine_name);
+    core.machine = MachineOfName(header.machine_name);
     core.release = EscapeForTerminal(header.release);
     core.version = EscapeForTerminal(header.kernel_version);
     core.machine_name = EscapeForTerminal(header.machine_name);
     core.vmcoreinfo = ReadVmcoreinfoText(*first_.file.bytes, header);
     core.prstatus_count = CountPrstatus(*first_.file.bytes, header);
     if (parts_.size() == 1) core.file = first_.file.bytes;
+    if (core.machine == 0) core.machine = MachineOf(Vmcoreinfo::Parse(BytesOf(core.vmcoreinfo), nullptr));
     if (core.vmcoreinfo.empty()) {
       Report(DefectCode::kVmcoreinfoMissing, "the dump's header leads to no VMCOREINFO");
     }

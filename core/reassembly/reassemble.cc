@@ -13,6 +13,7 @@
 #include "core/reassembly/id_alignment.h"
 #include "core/reassembly/overlaps.h"
 #include "core/reassembly/placement.h"
+#include "core/vmcoreinfo/machine.h"
 
 namespace corefleet {
 namespace {
@@ -167,12 +168,6 @@ class Reassembler {
       Report(DefectCode::kVmcoreinfoDamaged, text.label,
              absl::StrCat("it is cut short: ", text.size, " of ", image_.vmcoreinfo_size, " bytes"));
     }
-  }
-
-  static uint16_t MachineOf(const Vmcoreinfo& vmcoreinfo) {
-    if (vmcoreinfo.Number("kimage_voffset")) return kElfMachineAarch64;
-    if (vmcoreinfo.Number("phys_base")) return kElfMachineX86_64;
-    return 0;
   }
 
   void ListSlots() {
