@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cstring>
 #include <vector>
 
 #include "absl/status/status.h"
@@ -75,6 +76,7 @@ class Reader {
     if (opened == KDUMP_OK && kdump_set_string_attr(dump_, "addrxlat.ostype", "linux") != KDUMP_OK) {
       kdump_clear_err(dump_);
     }
+    if (opened == KDUMP_OK) CountInBlocksOf(files[0]);
     if (!Answer(opened, {}) || opened != KDUMP_OK) return;
     ReaderRequest request;
     while (Receive({reinterpret_cast<uint8_t*>(&request), sizeof(request)}) && Serve(request)) {
@@ -82,11 +84,30 @@ class Reader {
   }
 
  private:
+  // Quirk: libkdumpfile counts page frames in the kernel's pages, as VMCOREINFO gives them. QEMU's dumps of
+  // arm64 count in the 64 KiB blocks that their header names, whatever the kernel's pages are; then every
+  // frame would be another's.
+  void CountInBlocksOf(int file) {
+    constexpr size_t kBlockSizeAt = 428;  // of a 64-bit disk_dump_header (docs/formats/kdump.md)
+    uint8_t head[kBlockSizeAt + 4];
+    if (pread(file, head, sizeof(head), 0) != static_cast<ssize_t>(sizeof(head))) return;
+    if (std::memcmp(head, "KDUMP   ", 8) != 0) return;
+    uint32_t block = 0;
+    for (int i = 3; i >= 0; --i) block = block << 8 | head[kBlockSizeAt + static_cast<size_t>(i)];
+    kdump_num_t pages = 0;
+    const bool known = kdump_get_number_attr(dump_, "arch.page_size", &pages) == KDUMP_OK;
+    const bool sane = block >= 4096 && block <= 65536 && (block & (block - 1)) == 0;
+    if (known && sane && pages != block) kdump_set_number_attr(dump_, "arch.page_size", block);
+    kdump_clear_err(dump_);
+  }
+
   bool Serve(const ReaderRequest& request) {
     const uint32_t size = std::min(request.size, kMaxReaderBytes);
     switch (request.op) {
       case ReaderOp::kPhysical:
-        return AnswerRead(KDUMP_KPHYSADDR, request.address, size);
+        // Not KPHYSADDR: that is translated, and refused when the dump does not name its machine (QEMU's do
+        // not).
+        return AnswerRead(KDUMP_MACHPHYSADDR, request.address, size);
       case ReaderOp::kVirtual:
         return AnswerRead(KDUMP_KVADDR, request.address, size);
     }
