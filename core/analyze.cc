@@ -31,9 +31,9 @@ void DigestRegions(const RegionSet& set, const CoreImage& image, std::vector<Reg
 
 CrashState StateOf(const CoreImage& image, const KernelLog& log, const std::vector<Defect>& defects) {
   // A compressed dump has no segments: its memory is asked page by page.
-  const bool placed = image.memory != nullptr ||
-                      std::any_of(image.segments.begin(), image.segments.end(),
-                                  [](const Segment& segment) { return segment.available > 0; });
+  const bool placed =
+      image.memory != nullptr || std::any_of(image.segments.begin(), image.segments.end(),
+                                             [](const Segment& segment) { return segment.available > 0; });
   if (!placed) return log.records.empty() ? CrashState::kUnreadable : CrashState::kLogOnly;
   const bool loss =
       std::any_of(defects.begin(), defects.end(), [](const Defect& defect) { return IsLoss(defect.code); });

@@ -29,9 +29,9 @@ struct ElfNote {
 };
 
 // Walks the notes of a segment: name and descriptor each padded to 4 bytes, which is what Linux writes even
-// in 64-bit cores. Stops at a header of zeros, at one that leaves the bytes, and after `limit` notes. A descriptor
-// may run past the end (in a meminspect header region the last one's does: it is the next region); nothing
-// follows such a note.
+// in 64-bit cores. Stops at a header of zeros, at one that leaves the bytes, and after `limit` notes. A
+// descriptor may run past the end (in a meminspect header region the last one's does: it is the next region);
+// nothing follows such a note.
 std::vector<ElfNote> WalkNotes(ByteView bytes, size_t limit = 64);
 
 // Appends one note, padded.

@@ -7,9 +7,9 @@
 
 namespace corefleet {
 
-// The ELF machine number (62 x86-64, 183 arm64, 243 riscv64) of the kernel that wrote the text, by the keys that
-// only that architecture exports; 0 when it has none of them. For dumps whose own header does not say, as
-// QEMU's. Total.
+// The ELF machine number (62 x86-64, 183 arm64, 243 riscv64) of the kernel that wrote the text, by the keys
+// that only that architecture exports; 0 when it has none of them. For dumps whose own header does not say,
+// as QEMU's. Total.
 uint16_t MachineOf(const Vmcoreinfo& vmcoreinfo);
 
 }  // namespace corefleet
