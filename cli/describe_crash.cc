@@ -261,20 +261,28 @@ std::string DescribeCrash(const v1::Crash& crash, const CrashDetail& options) {
   return out;
 }
 
+absl::string_view DefaultArtifact(const v1::Crash& crash) {
+  return crash.source() == "kdump" ? "kdump" : "core";
+}
+
 std::string DescribeNextSteps(const v1::Crash& crash) {
   const std::string id = ShortId(crash.id());
   std::string out = absl::StrCat("\nWhat to type next\n  corefleet log ", id, "\n");
-  if (crash.state() == v1::Crash::UNREADABLE || crash.state() == v1::Crash::LOG_ONLY) {
+  if (crash.state() == v1::Crash::UNREADABLE || crash.state() == v1::Crash::LOG_ONLY ||
+      crash.source() == "coprocessor") {
     return absl::StrCat(out, "  corefleet fetch ", id, " --as raw\n");
   }
-  const std::string core = FileNameFor(crash, "core");
+  const bool compressed = DefaultArtifact(crash) == "kdump";
+  const bool whole_machine = compressed || crash.source() == "vmcore";
+  const std::string core = FileNameFor(crash, DefaultArtifact(crash));
   const std::string offset = Hex(crash.kernel().kaslr_offset());
-  absl::StrAppend(&out, "  corefleet fetch ", id, "\n", "  vmcore-dmesg ", core, "\n");
+  absl::StrAppend(&out, "  corefleet fetch ", id, "\n");
+  if (!compressed) absl::StrAppend(&out, "  vmcore-dmesg ", core, "\n");
   // crash 8 finds the offset of 6.12 and later only when it is told.
-  absl::StrAppend(&out, "  crash --minimal ",
+  absl::StrAppend(&out, "  crash ", whole_machine ? "" : "--minimal ",
                   crash.kernel().arch() == "x86_64" ? absl::StrCat("--kaslr=", offset, " ") : "", "vmlinux ",
                   core, "\n");
-  absl::StrAppend(&out, "  gdb -c ", core, " -ex 'symbol-file -o ", offset, " vmlinux'\n");
+  if (!compressed) absl::StrAppend(&out, "  gdb -c ", core, " -ex 'symbol-file -o ", offset, " vmlinux'\n");
   absl::StrAppend(&out, "  drgn -c ", core, " -s vmlinux\n");
   if (!crash.kernel().build_id().empty()) {
     absl::StrAppend(&out, "  (vmlinux: the one with build id ", EscapeForTerminal(crash.kernel().build_id()),

@@ -18,6 +18,9 @@ struct CrashDetail {
 // ends with a newline. Pure.
 std::string DescribeCrash(const v1::Crash& crash, const CrashDetail& options);
 
+// The form in which tools open it: "kdump" for what came as a compressed dump, else "core".
+absl::string_view DefaultArtifact(const v1::Crash& crash);
+
 // What to type next, for a crash that a server has: ready to paste. Pure.
 std::string DescribeNextSteps(const v1::Crash& crash);
 

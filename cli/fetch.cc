@@ -143,6 +143,7 @@ int Run(const Arguments& arguments, const Surroundings& where) {
   absl::StatusOr<v1::Crash> crash = archive->GetCrash(arguments.operands()[0]);
   if (!crash.ok()) return Fail(where, crash.status());
   wanted.crash = *std::move(crash);
+  if (!arguments.Has("as")) wanted.artifact = std::string(DefaultArtifact(wanted.crash));
   const Download download = DownloadOf(wanted, &*archive, where.clock);
   const std::string given = arguments.Get("o");
   if (given == "-") {
@@ -179,7 +180,7 @@ Verb FetchVerb() {
               "  corefleet fetch @latest\n"
               "  corefleet fetch 4f61d8f6 --as config -o - | grep KASLR",
           .options = {{"o", 'o', "FILE", "where to: a file, a folder, or - for the standard output"},
-                      {"as", 0, "FORM", "what to make (default core)"},
+                      {"as", 0, "FORM", "what to make (default core; kdump for what came compressed)"},
                       {"force", 'f', "", "replace a file that is there and differs"}},
           .run = Run};
 }

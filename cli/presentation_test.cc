@@ -129,6 +129,21 @@ TEST(EveryDefectCode, SaysWhatItCosts) {
   }
 }
 
+TEST(DescribeNextSteps, NamesOnlyToolsThatOpenIt) {
+  v1::Crash crash = Oops();
+  EXPECT_TRUE(absl::StrContains(DescribeNextSteps(crash), "gdb -c ")) << DescribeNextSteps(crash);
+  EXPECT_TRUE(absl::StrContains(DescribeNextSteps(crash), "crash --minimal "));
+  EXPECT_EQ(DefaultArtifact(crash), "core");
+  crash.set_source("kdump");
+  EXPECT_EQ(DefaultArtifact(crash), "kdump");
+  EXPECT_FALSE(absl::StrContains(DescribeNextSteps(crash), "gdb"));
+  EXPECT_FALSE(absl::StrContains(DescribeNextSteps(crash), "--minimal"));
+  EXPECT_TRUE(absl::StrContains(DescribeNextSteps(crash), FileNameFor(crash, "kdump")));
+  crash.set_source("coprocessor");
+  EXPECT_TRUE(absl::StrContains(DescribeNextSteps(crash), "--as raw"));
+  EXPECT_FALSE(absl::StrContains(DescribeNextSteps(crash), "drgn"));
+}
+
 TEST(DescribeAbilities, IsTheEndOfTheDescription) {
   v1::Crash crash = Oops();
   EXPECT_EQ(DescribeAbilities(crash), "");

@@ -196,6 +196,8 @@ class AbilityReader {
     }
     ReadCrashTool();
     ReadDrgn();
+    if (image_.dump_file != nullptr && !image_.dump_is_elf)
+      return Add(Kind::kGdb, Answer::kNo, "gdb reads no compressed dump");
     const bool thread = PrstatusBytes(image_.e_machine) != 0;
     Add(Kind::kGdb, thread ? Answer::kYes : Answer::kPartly, thread ? "" : "no registers for this machine");
   }
