@@ -15,7 +15,6 @@ bool IsCrashOfItsOwn(Format format, const std::string& name) {
   switch (format) {
     case Format::kQaic:
     case Format::kAssembled:
-    case Format::kVendorHeader:
     case Format::kCoprocessor:
     case Format::kKinfo:
     case Format::kRamoops:

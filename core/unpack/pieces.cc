@@ -41,8 +41,6 @@ absl::string_view SourceName(Format format) {
     case Format::kAddressTable:
     case Format::kAssembled:
       return "meminspect";
-    case Format::kVendorHeader:
-      return "minidump";
     case Format::kRawDump:
       return "rawdump";
     case Format::kQaic:

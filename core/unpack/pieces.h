@@ -24,7 +24,6 @@ enum class Format {
   kRawDump,         // Raw_Dmp! container
   kQaic,            // table and regions in one blob
   kAssembled,       // a meminspect core that a tool put together: qdl's minidump.elf, a cat of the files
-  kVendorHeader,    // a KELF header region of the vendor's flavour
   kCoprocessor,     // a remoteproc core: sections only, or loads without notes
   kKinfo,           // a Debug Kinfo area
   kPstoreRecord,    // a file as /sys/fs/pstore shows it
@@ -78,8 +77,8 @@ using Unpacker = void (*)(const std::vector<Artifact>& files, const DumpOpener* 
 std::shared_ptr<const ByteSource> WindowOf(std::shared_ptr<const ByteSource> file, uint64_t offset,
                                            uint64_t size);
 
-// "meminspect", "minidump" (vendor header), "rawdump", "qaic", "coprocessor", "kinfo", "pstore", "ramoops",
-// "vmcore", "kdump", "log", "opaque": what a crash came as.
+// "meminspect", "rawdump", "qaic", "coprocessor", "kinfo", "pstore", "ramoops", "vmcore", "kdump", "log",
+// "opaque": what a crash came as. Of a vendor's header region reassembly says "minidump".
 absl::string_view SourceName(Format format);
 
 }  // namespace corefleet

@@ -41,8 +41,6 @@ absl::string_view FormatWords(Format format) {
       return "an AIC100 dump";
     case Format::kAssembled:
       return "an assembled meminspect core";
-    case Format::kVendorHeader:
-      return "a vendor minidump header";
     case Format::kCoprocessor:
       return "a co-processor's dump";
     case Format::kKinfo:

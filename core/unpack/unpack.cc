@@ -47,7 +47,6 @@ Unpacker UnpackerOf(Format format) {
       return &UnpackLogTexts;
     case Format::kUnknown:
     case Format::kAddressTable:
-    case Format::kVendorHeader:
       return nullptr;
   }
   return nullptr;
