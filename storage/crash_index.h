@@ -23,9 +23,39 @@ struct StoredPack {
   std::vector<PackEntry> entries;
 };
 
+// kOpen with a crash: the crash is stored, a part of it was wanted or came, and more is on its way.
 enum class SessionState : uint8_t {
   kOpen = 0,
   kComplete = 1,  // finished: `crash` is set
+};
+
+// How much of a crash was asked for. The numbers are stored.
+enum class SessionWant : uint8_t {
+  kAll = 0,
+  kLogOnly = 1,  // what the kernel log and the build can be read from
+};
+
+// What a device believes about its crash (proto CrashHints). Untrusted; at most 256 bytes each.
+struct CrashHints {
+  std::string build_id;
+  std::string kernel_release;
+  std::string panic;
+  std::string os_version;
+  std::string source;
+  std::optional<absl::Time> captured_at;
+  uint32_t priority = 0;
+
+  friend bool operator==(const CrashHints&, const CrashHints&) = default;
+};
+
+// On what terms a crash was let in. Decided once, when the session is made, and again when more is wanted.
+struct SessionTerms {
+  SessionWant want = SessionWant::kAll;
+  std::string rule;     // the operator's rule that decided; empty: none did
+  uint32_t weight = 1;  // the crash stands for so many
+  CrashHints hints;
+
+  friend bool operator==(const SessionTerms&, const SessionTerms&) = default;
 };
 
 // An upload under way or finished.
@@ -38,6 +68,7 @@ struct Session {
   absl::Time expires_at;
   std::string note;
   Manifest manifest;
+  SessionTerms terms;
 };
 
 struct BeginResult {
@@ -91,6 +122,45 @@ struct IndexStats {
   std::vector<uint64_t> crashes_by_state;  // index = CrashState
 };
 
+// How often something happened for a reason. Reasons are words of closed lists: docs/admission.md.
+struct ReasonCount {
+  std::string reason;
+  uint64_t count = 0;
+
+  friend bool operator==(const ReasonCount&, const ReasonCount&) = default;
+};
+
+// Where every crash that was ever offered has gone. At all times, and in every snapshot of the index,
+//
+//   offered = accepted + refused + expired + pending
+//
+// An offer is a BeginCrash for which no session was there; one that is refused and comes back is another
+// offer. What devices lost before they could offer it is offered and expired in one step, with the devices'
+// reasons.
+struct IngestAccount {
+  uint64_t offered = 0;
+  uint64_t accepted = 0;             // became crashes, whole or in part
+  std::vector<ReasonCount> refused;  // by reason, sorted
+  std::vector<ReasonCount>
+      expired;           // by reason, sorted: sessions that ended without a crash, and devices' losses
+                         // ("device_..." reasons)
+  uint64_t pending = 0;  // open sessions without a crash, counted as rows
+
+  // offered - (accepted + refused + expired + pending). Not 0: something was lost, or counted twice.
+  int64_t Difference() const {
+    uint64_t known = accepted + pending;
+    for (const ReasonCount& one : refused) known += one.count;
+    for (const ReasonCount& one : expired) known += one.count;
+    return static_cast<int64_t>(offered - known);
+  }
+};
+
+// A pack that the index names, and whose it is.
+struct IndexedPack {
+  PackRef ref;
+  SessionId session;
+};
+
 // Remembers sessions, crashes and facts. Thread-safe. Every method may return
 //   UNAVAILABLE  the database cannot be reached; retry later
 //   ABORTED      lost a race with another writer; retry now
@@ -106,9 +176,25 @@ class CrashIndex {
   // Opens a session for (device, UidOf(manifest)), or gives back the one that is there. `fresh` is the id to
   // use if it has to be made. An open session that has expired by `now` gets a new expiry and keeps what it
   // has.
+  // `terms` are those of a session that has to be made; one that is there keeps its own. Making one counts an
+  // offer.
   virtual absl::StatusOr<BeginResult> BeginSession(const DeviceId& device, const Manifest& manifest,
-                                                   const std::string& note, const SessionId& fresh,
-                                                   absl::Time now, absl::Time expires_at) = 0;
+                                                   const std::string& note, const SessionTerms& terms,
+                                                   const SessionId& fresh, absl::Time now,
+                                                   absl::Time expires_at) = 0;
+
+  // The session of (device, uid), or none. Changes nothing: what admission asks before it decides.
+  virtual absl::StatusOr<std::optional<Session>> FindSession(const DeviceId& device, const CrashUid& uid) {
+    return absl::UnimplementedError("not yet");
+  }
+
+  // Opens a complete session again, because more of its crash is wanted: `terms` take the place of the old
+  // ones, the crash stays as it is. OK, and only the expiry and the terms change, if it is open.
+  //   NOT_FOUND  no such session
+  virtual absl::StatusOr<Session> ReopenSession(const SessionId& id, const SessionTerms& terms,
+                                                absl::Time expires_at) {
+    return absl::UnimplementedError("not yet");
+  }
 
   //   NOT_FOUND  no such session
   virtual absl::StatusOr<Session> GetSession(const SessionId& id) = 0;
@@ -126,19 +212,58 @@ class CrashIndex {
   virtual absl::Status DropPacks(const SessionId& id) = 0;
 
   // Turns a session into a crash, in one transaction: the crash's row, the session's end, the request for
-  // analysis. Idempotent: a second call gives the first one's crash. `fresh` is used by the first.
+  // analysis. Idempotent: a second call gives the first one's crash. `fresh` is used by the first. A session
+  // that was reopened keeps its crash, whose stored bytes become `stored_bytes` and whose analysis is
+  // requested again.
   //   NOT_FOUND  no such session
   virtual absl::StatusOr<CrashId> FinishSession(const SessionId& id, const CrashId& fresh, uint64_t raw_bytes,
                                                 uint64_t stored_bytes) = 0;
 
-  // Forgets an open session and its packs. OK if there is none.
+  // Forgets an open session and its packs; it counts as expired, for `reason`. OK if there is none. A
+  // reopened session is only closed again: its crash, and what was added to it, stay.
   //   FAILED_PRECONDITION  the session is complete: a crash is not abandoned
-  virtual absl::Status AbandonSession(const SessionId& id) = 0;
+  virtual absl::Status AbandonSession(const SessionId& id, const std::string& reason) = 0;
 
-  // Forgets open sessions that expired before `now`, and their packs, those first that expired first: at most
+  // Forgets open sessions without packs that expired before `now`, those first that expired first: at most
   // `limit`, so that one call is one short transaction. A session that is begun again meanwhile stays. Gives
-  // how many it forgot.
-  virtual absl::StatusOr<int64_t> ExpireSessions(absl::Time now, int64_t limit) = 0;
+  // how many it forgot; each counts as expired, for `reason`. Closes reopened ones that expired.
+  virtual absl::StatusOr<int64_t> ExpireSessions(absl::Time now, int64_t limit,
+                                                 const std::string& reason) = 0;
+
+  // Open sessions with packs and without a crash that expired before `now`: a part of a crash is still a
+  // crash, and the caller makes one of each. Those first that expired first, at most `limit`.
+  virtual absl::StatusOr<std::vector<SessionId>> ExpiredWithPacks(absl::Time now, int64_t limit) {
+    return absl::UnimplementedError("not yet");
+  }
+
+  // Counts offers that were refused, and nothing else of them is kept.
+  virtual absl::Status AddRefusals(const std::vector<ReasonCount>& refused) {
+    return absl::UnimplementedError("not yet");
+  }
+
+  // Takes a device's own account. `lost` are counts since the epoch began; what is new in them, against the
+  // largest that this epoch reported before, is offered and expired (reason "device_" + its reason).
+  // Idempotent.
+  virtual absl::Status ReportLosses(const DeviceId& device, const std::string& epoch,
+                                    const std::vector<ReasonCount>& lost, absl::Time now) {
+    return absl::UnimplementedError("not yet");
+  }
+
+  // One snapshot.
+  virtual absl::StatusOr<IngestAccount> Account() { return absl::UnimplementedError("not yet"); }
+
+  // The packs that lie under `key` (a segment's name), in the order of their offsets. For reconciliation.
+  virtual absl::StatusOr<std::vector<IndexedPack>> PacksUnder(const std::string& key) {
+    return absl::UnimplementedError("not yet");
+  }
+  // Every key that some pack lies under, sorted.
+  virtual absl::StatusOr<std::vector<std::string>> PackKeys() { return absl::UnimplementedError("not yet"); }
+
+  // Crashes that await facts and that nobody will analyse: received before `before`, and not requested.
+  // Requests them again, at most `limit`, and gives how many. 0 unless something was lost.
+  virtual absl::StatusOr<int64_t> RequestLostAnalyses(absl::Time before, int64_t limit) {
+    return absl::UnimplementedError("not yet");
+  }
 
   //   NOT_FOUND  no such crash
   virtual absl::StatusOr<StoredCrash> GetCrash(const CrashId& id) = 0;

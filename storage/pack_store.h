@@ -3,9 +3,11 @@
 
 #include <cstdint>
 #include <string>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "absl/time/time.h"
 #include "absl/types/span.h"
 #include "core/bytes/byte_view.h"
 
@@ -36,6 +38,35 @@ class PackStore {
   //   OUT_OF_RANGE  the range leaves the pack
   //   DATA_LOSS     the store has fewer bytes than it promised
   virtual absl::Status Read(const PackRef& ref, uint64_t offset, absl::Span<uint8_t> out) = 0;
+
+  // The keys under which packs lie and to which nothing is added any more, sorted. For reconciliation, as all
+  // below.
+  virtual absl::StatusOr<std::vector<std::string>> ClosedKeys() {
+    return absl::UnimplementedError("not yet");
+  }
+
+  // What lies under a key, in order: every pack whose record is whole. What is torn or damaged is skipped and
+  // counted in `damaged`; what was released is not there.
+  //   NOT_FOUND  no such key
+  struct KeptPack {
+    PackRef ref;
+    std::string session;  // out of the pack's own index
+  };
+  struct KeyContents {
+    std::vector<KeptPack> packs;
+    uint64_t damaged = 0;   // records that are there and not whole
+    absl::Time changed_at;  // when it was last written to
+  };
+  virtual absl::StatusOr<KeyContents> Contents(const std::string& key) {
+    return absl::UnimplementedError("not yet");
+  }
+
+  // Gives back the room of a pack that nobody names. Reading it afterwards is NOT_FOUND or DATA_LOSS. OK if
+  // it is gone.
+  virtual absl::Status Release(const PackRef& ref) { return absl::UnimplementedError("not yet"); }
+  // Removes a key and all that lies under it. OK if it is gone.
+  //   FAILED_PRECONDITION  it is still written to
+  virtual absl::Status Remove(const std::string& key) { return absl::UnimplementedError("not yet"); }
 
   // Bytes in use, and bytes that can still be written, as well as the store can tell.
   virtual uint64_t StoredBytes() = 0;

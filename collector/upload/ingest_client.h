@@ -8,6 +8,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "collector/spool/outgoing_crash.h"
 #include "core/crash/ids.h"
 #include "core/digest/chunk.h"
 #include "core/digest/digest.h"
@@ -40,15 +41,6 @@ struct BegunSession {
 struct StoredReceipt {
   std::string crash;            // the id
   bool already_stored = false;  // an earlier call had finished it
-};
-
-// A chunk ready to travel.
-struct OutgoingChunk {
-  uint32_t region = 0;
-  uint64_t chunk = 0;
-  uint32_t raw_size = 0;
-  Sha256Digest sha256{};  // of the raw bytes
-  EncodedChunk encoded;
 };
 
 // One stream of chunks under way. One thread at a time. Destroying it cuts the stream.

@@ -32,7 +32,7 @@ class ArchiveTest : public testing::Test {
   CrashId Plant(uint8_t first, uint8_t second, uint8_t third) {
     const AnnouncedCrash crash({AnnouncedCrash::Noise(10, ++seed_)});
     const Session session = index_
-                                .BeginSession(DeviceId("d"), crash.manifest, "",
+                                .BeginSession(DeviceId("d"), crash.manifest, "", SessionTerms(),
                                               SessionId(std::string(31, 'a') + std::to_string(seed_ % 10)),
                                               clock_.Now(), clock_.Now())
                                 ->session;

@@ -86,12 +86,13 @@ absl::StatusOr<SessionStatus> Ingestor::OpenSession(const DeviceId& device, cons
                                                     const std::string& note) {
   const auto begin = [&] {
     const absl::Time now = deps_.clock->Now();
-    return deps_.index->BeginSession(device, manifest, note, NewSessionId(), now, now + limits_.session_ttl);
+    return deps_.index->BeginSession(device, manifest, note, SessionTerms(), NewSessionId(), now,
+                                     now + limits_.session_ttl);
   };
   ASSIGN_OR_RETURN(BeginResult begun, begin());
   const bool open = begun.session.state == SessionState::kOpen;
   if (open && begun.session.manifest != manifest) {
-    RETURN_IF_ERROR(deps_.index->AbandonSession(begun.session.id));
+    RETURN_IF_ERROR(deps_.index->AbandonSession(begun.session.id, "abandoned"));
     ASSIGN_OR_RETURN(begun, begin());
     // Two uploads of one crash that order its regions differently take turns at throwing each other out.
     if (begun.session.manifest != manifest)
@@ -156,7 +157,7 @@ absl::StatusOr<FinishedCrash> Ingestor::Finish(absl::string_view session) {
 
 absl::Status Ingestor::Abandon(absl::string_view session) {
   const auto id = ParseSession(session);
-  return id.ok() ? deps_.index->AbandonSession(*id) : absl::OkStatus();
+  return id.ok() ? deps_.index->AbandonSession(*id, "abandoned") : absl::OkStatus();
 }
 
 }  // namespace corefleet

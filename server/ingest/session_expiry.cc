@@ -37,7 +37,7 @@ void SessionExpiry::Watch() {
 
 void SessionExpiry::ForgetExpired() {
   for (int i = 0; i < kBatches; ++i) {
-    const auto gone = index_->ExpireSessions(clock_->Now(), kBatch);
+    const auto gone = index_->ExpireSessions(clock_->Now(), kBatch, "never_sent");
     if (!gone.ok()) {
       Log(LogLevel::kWarning, "expired sessions stay for now", {{"why", gone.status().ToString()}});
       return;

@@ -31,7 +31,9 @@ class SessionExpiryTest : public testing::Test {
     Manifest manifest;
     manifest.regions.push_back({.file_name = "r", .size = static_cast<uint64_t>(number)});
     const SessionId id(absl::StrFormat("%032x", number));
-    EXPECT_TRUE(index_.BeginSession(DeviceId("d"), manifest, "", id, clock_.Now(), expires_at).status().ok());
+    EXPECT_TRUE(index_.BeginSession(DeviceId("d"), manifest, "", SessionTerms(), id, clock_.Now(), expires_at)
+                    .status()
+                    .ok());
     return id;
   }
 

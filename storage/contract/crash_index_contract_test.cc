@@ -55,8 +55,8 @@ class CrashIndexTest : public testing::TestWithParam<IndexFactory> {
                                 static_cast<uint8_t>(crashes_++)});
   }
   absl::StatusOr<BeginResult> Begin(int number, const std::string& device = "lab-1") {
-    return index_->BeginSession(DeviceId(device), ManifestNumber(number), "note", FreshSession(), kNow,
-                                kNow + kDay);
+    return index_->BeginSession(DeviceId(device), ManifestNumber(number), "note", SessionTerms(),
+                                FreshSession(), kNow, kNow + kDay);
   }
   // A crash, received at `when`.
   CrashId Crash(int number, absl::Time when = kNow, const std::string& device = "lab-1") {
@@ -116,8 +116,8 @@ TEST_P(CrashIndexTest, TheOrderOfRegionsMakesNoSecondSessionAndIsKept) {
   const auto first = Begin(1);
   Manifest turned = ManifestNumber(1);
   std::swap(turned.regions[0], turned.regions[1]);
-  const auto second =
-      index_->BeginSession(DeviceId("lab-1"), turned, "other", FreshSession(), kNow, kNow + kDay);
+  const auto second = index_->BeginSession(DeviceId("lab-1"), turned, "other", SessionTerms(), FreshSession(),
+                                           kNow, kNow + kDay);
   ASSERT_TRUE(second.ok());
   EXPECT_FALSE(second->created);
   EXPECT_EQ(second->session.manifest, ManifestNumber(1));
@@ -128,7 +128,8 @@ TEST_P(CrashIndexTest, AnExpiredSessionGoesOnWithWhatItHas) {
   const auto first = Begin(1);
   ASSERT_TRUE(index_->AddPack(first->session.id, PackNumber(1)).ok());
   const auto begin_at = [&](absl::Time now) {
-    return *index_->BeginSession(DeviceId("lab-1"), ManifestNumber(1), "", FreshSession(), now, now + kDay);
+    return *index_->BeginSession(DeviceId("lab-1"), ManifestNumber(1), "", SessionTerms(), FreshSession(),
+                                 now, now + kDay);
   };
   EXPECT_EQ(begin_at(kNow + kDay - absl::Seconds(1)).session.expires_at, kNow + kDay);
   const BeginResult late = begin_at(kNow + kDay);
@@ -160,7 +161,7 @@ TEST_P(CrashIndexTest, NoSessionIsNotFound) {
   EXPECT_EQ(index_->SessionPacks(none).status().code(), absl::StatusCode::kNotFound);
   EXPECT_EQ(index_->DropPacks(none).code(), absl::StatusCode::kNotFound);
   EXPECT_EQ(index_->FinishSession(none, FreshCrash(), 1, 1).status().code(), absl::StatusCode::kNotFound);
-  EXPECT_TRUE(index_->AbandonSession(none).ok());
+  EXPECT_TRUE(index_->AbandonSession(none, "abandoned").ok());
 }
 
 TEST_P(CrashIndexTest, NoCrashIsNotFound) {
@@ -197,7 +198,7 @@ TEST_P(CrashIndexTest, ACompleteSessionTakesNoMoreAndIsStillThere) {
   const CrashId crash = *index_->FinishSession(id, FreshCrash(), 100, 50);
   EXPECT_EQ(index_->AddPack(id, PackNumber(2)).code(), absl::StatusCode::kFailedPrecondition);
   EXPECT_EQ(index_->DropPacks(id).code(), absl::StatusCode::kFailedPrecondition);
-  EXPECT_EQ(index_->AbandonSession(id).code(), absl::StatusCode::kFailedPrecondition);
+  EXPECT_EQ(index_->AbandonSession(id, "abandoned").code(), absl::StatusCode::kFailedPrecondition);
   EXPECT_EQ(index_->SessionPacks(id)->size(), 1u);
   const auto session = index_->GetSession(id);
   ASSERT_TRUE(session.ok()) << session.status();
@@ -212,8 +213,8 @@ TEST_P(CrashIndexTest, ACompleteSessionTakesNoMoreAndIsStillThere) {
 TEST_P(CrashIndexTest, AnAbandonedSessionIsForgotten) {
   const SessionId id = Begin(1)->session.id;
   ASSERT_TRUE(index_->AddPack(id, PackNumber(1)).ok());
-  ASSERT_TRUE(index_->AbandonSession(id).ok());
-  EXPECT_TRUE(index_->AbandonSession(id).ok());
+  ASSERT_TRUE(index_->AbandonSession(id, "abandoned").ok());
+  EXPECT_TRUE(index_->AbandonSession(id, "abandoned").ok());
   EXPECT_EQ(index_->GetSession(id).status().code(), absl::StatusCode::kNotFound);
   const auto again = Begin(1);
   EXPECT_TRUE(again->created);
@@ -226,13 +227,14 @@ TEST_P(CrashIndexTest, ExpiredOpenSessionsAreForgottenAndCompleteOnesStay) {
   const SessionId complete = Begin(2)->session.id;
   ASSERT_TRUE(index_->AddPack(complete, PackNumber(2)).ok());
   const CrashId crash = *index_->FinishSession(complete, FreshCrash(), 1, 1);
-  const SessionId later =
-      index_->BeginSession(DeviceId("lab-1"), ManifestNumber(3), "", FreshSession(), kNow, kNow + 2 * kDay)
-          ->session.id;
+  const SessionId later = index_
+                              ->BeginSession(DeviceId("lab-1"), ManifestNumber(3), "", SessionTerms(),
+                                             FreshSession(), kNow, kNow + 2 * kDay)
+                              ->session.id;
 
-  EXPECT_EQ(*index_->ExpireSessions(kNow + kDay, 100), 0) << "not yet";
-  EXPECT_EQ(*index_->ExpireSessions(kNow + kDay + absl::Seconds(1), 100), 1);
-  EXPECT_EQ(*index_->ExpireSessions(kNow + kDay + absl::Seconds(1), 100), 0);
+  EXPECT_EQ(*index_->ExpireSessions(kNow + kDay, 100, "never_sent"), 0) << "not yet";
+  EXPECT_EQ(*index_->ExpireSessions(kNow + kDay + absl::Seconds(1), 100, "never_sent"), 1);
+  EXPECT_EQ(*index_->ExpireSessions(kNow + kDay + absl::Seconds(1), 100, "never_sent"), 0);
   EXPECT_EQ(index_->GetSession(open).status().code(), absl::StatusCode::kNotFound);
   EXPECT_EQ(index_->SessionPacks(open).status().code(), absl::StatusCode::kNotFound);
   EXPECT_EQ(index_->AddPack(open, PackNumber(3)).code(), absl::StatusCode::kNotFound);
@@ -248,23 +250,25 @@ TEST_P(CrashIndexTest, TheFirstToExpireAreForgottenFirst) {
   std::vector<SessionId> ids;
   for (const int days : {3, 1, 2}) {
     ids.push_back(index_
-                      ->BeginSession(DeviceId("lab-1"), ManifestNumber(days), "", FreshSession(), kNow,
-                                     kNow + days * kDay)
+                      ->BeginSession(DeviceId("lab-1"), ManifestNumber(days), "", SessionTerms(),
+                                     FreshSession(), kNow, kNow + days * kDay)
                       ->session.id);
   }
   const absl::Time late = kNow + 10 * kDay;
-  EXPECT_EQ(*index_->ExpireSessions(late, 0), 0);
-  EXPECT_EQ(*index_->ExpireSessions(late, 2), 2);
+  EXPECT_EQ(*index_->ExpireSessions(late, 0, "never_sent"), 0);
+  EXPECT_EQ(*index_->ExpireSessions(late, 2, "never_sent"), 2);
   EXPECT_TRUE(index_->GetSession(ids[0]).ok()) << "the last to expire";
-  EXPECT_EQ(*index_->ExpireSessions(late, 2), 1);
+  EXPECT_EQ(*index_->ExpireSessions(late, 2, "never_sent"), 1);
 }
 
 TEST_P(CrashIndexTest, ASessionBegunAgainDoesNotExpire) {
   const SessionId id = Begin(1)->session.id;
   const absl::Time late = kNow + 2 * kDay;
-  ASSERT_TRUE(
-      index_->BeginSession(DeviceId("lab-1"), ManifestNumber(1), "", FreshSession(), late, late + kDay).ok());
-  EXPECT_EQ(*index_->ExpireSessions(late, 100), 0);
+  ASSERT_TRUE(index_
+                  ->BeginSession(DeviceId("lab-1"), ManifestNumber(1), "", SessionTerms(), FreshSession(),
+                                 late, late + kDay)
+                  .ok());
+  EXPECT_EQ(*index_->ExpireSessions(late, 100, "never_sent"), 0);
   EXPECT_TRUE(index_->GetSession(id).ok());
 }
 
@@ -275,8 +279,8 @@ TEST_P(CrashIndexTest, ManyThatUploadOneCrashAtOnceMakeOne) {
     const SessionId session = FreshSession();
     const CrashId fresh = FreshCrash();
     threads.emplace_back([this, i, session, fresh, &crashes] {
-      const auto begun =
-          index_->BeginSession(DeviceId("lab-1"), ManifestNumber(1), "", session, kNow, kNow + kDay);
+      const auto begun = index_->BeginSession(DeviceId("lab-1"), ManifestNumber(1), "", SessionTerms(),
+                                              session, kNow, kNow + kDay);
       if (!begun.ok()) {
         crashes[i] = begun.status();
         return;

@@ -95,8 +95,9 @@ absl::Status MemoryCrashIndex::Ping() {
 }
 
 absl::StatusOr<BeginResult> MemoryCrashIndex::BeginSession(const DeviceId& device, const Manifest& manifest,
-                                                           const std::string& note, const SessionId& fresh,
-                                                           absl::Time now, absl::Time expires_at) {
+                                                           const std::string& note, const SessionTerms& terms,
+                                                           const SessionId& fresh, absl::Time now,
+                                                           absl::Time expires_at) {
   absl::MutexLock lock(&mutex_);
   RETURN_IF_ERROR(status_);
   const CrashUid uid = UidOf(manifest);
@@ -162,7 +163,7 @@ absl::StatusOr<CrashId> MemoryCrashIndex::FinishSession(const SessionId& id, con
   return fresh;
 }
 
-absl::Status MemoryCrashIndex::AbandonSession(const SessionId& id) {
+absl::Status MemoryCrashIndex::AbandonSession(const SessionId& id, const std::string& reason) {
   absl::MutexLock lock(&mutex_);
   const absl::StatusOr<SessionRecord*> record = FindOpenSession(id);
   if (absl::IsNotFound(record.status())) return absl::OkStatus();
@@ -172,7 +173,8 @@ absl::Status MemoryCrashIndex::AbandonSession(const SessionId& id) {
   return absl::OkStatus();
 }
 
-absl::StatusOr<int64_t> MemoryCrashIndex::ExpireSessions(absl::Time now, int64_t limit) {
+absl::StatusOr<int64_t> MemoryCrashIndex::ExpireSessions(absl::Time now, int64_t limit,
+                                                         const std::string& reason) {
   absl::MutexLock lock(&mutex_);
   RETURN_IF_ERROR(status_);
   std::vector<std::pair<absl::Time, SessionId>> expired;

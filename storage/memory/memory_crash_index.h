@@ -17,7 +17,8 @@ class MemoryCrashIndex final : public CrashIndex {
  public:
   absl::Status Ping() override;
   absl::StatusOr<BeginResult> BeginSession(const DeviceId& device, const Manifest& manifest,
-                                           const std::string& note, const SessionId& fresh, absl::Time now,
+                                           const std::string& note, const SessionTerms& terms,
+                                           const SessionId& fresh, absl::Time now,
                                            absl::Time expires_at) override;
   absl::StatusOr<Session> GetSession(const SessionId& id) override;
   absl::Status AddPack(const SessionId& id, const StoredPack& pack) override;
@@ -25,8 +26,8 @@ class MemoryCrashIndex final : public CrashIndex {
   absl::Status DropPacks(const SessionId& id) override;
   absl::StatusOr<CrashId> FinishSession(const SessionId& id, const CrashId& fresh, uint64_t raw_bytes,
                                         uint64_t stored_bytes) override;
-  absl::Status AbandonSession(const SessionId& id) override;
-  absl::StatusOr<int64_t> ExpireSessions(absl::Time now, int64_t limit) override;
+  absl::Status AbandonSession(const SessionId& id, const std::string& reason) override;
+  absl::StatusOr<int64_t> ExpireSessions(absl::Time now, int64_t limit, const std::string& reason) override;
   absl::StatusOr<StoredCrash> GetCrash(const CrashId& id) override;
   absl::StatusOr<Manifest> CrashManifest(const CrashId& id) override;
   absl::StatusOr<std::vector<StoredPack>> CrashPacks(const CrashId& id) override;

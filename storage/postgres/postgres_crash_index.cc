@@ -330,8 +330,10 @@ absl::Status PostgresCrashIndex::Ping() {
 }
 
 absl::StatusOr<BeginResult> PostgresCrashIndex::BeginSession(const DeviceId& device, const Manifest& manifest,
-                                                             const std::string& note, const SessionId& fresh,
-                                                             absl::Time now, absl::Time expires_at) {
+                                                             const std::string& note,
+                                                             const SessionTerms& terms,
+                                                             const SessionId& fresh, absl::Time now,
+                                                             absl::Time expires_at) {
   BeginResult result;
   RETURN_IF_ERROR(impl_->Alone([&](pqxx::transaction_base& transaction) {
     return impl_->BeginOnce(transaction, device, manifest, note, fresh, now, expires_at, &result);
@@ -384,7 +386,7 @@ absl::StatusOr<CrashId> PostgresCrashIndex::FinishSession(const SessionId& id, c
   return impl_->FinishOnce(id, fresh, raw_bytes, stored_bytes);
 }
 
-absl::Status PostgresCrashIndex::AbandonSession(const SessionId& id) {
+absl::Status PostgresCrashIndex::AbandonSession(const SessionId& id, const std::string& reason) {
   return impl_->Alone([&](pqxx::transaction_base& transaction) -> absl::Status {
     const pqxx::result rows = transaction.exec_prepared(sql::kAbandonSession, id.value());
     if (rows.empty() || rows[0][0].as<bool>()) return absl::OkStatus();
@@ -393,7 +395,8 @@ absl::Status PostgresCrashIndex::AbandonSession(const SessionId& id) {
   });
 }
 
-absl::StatusOr<int64_t> PostgresCrashIndex::ExpireSessions(absl::Time now, int64_t limit) {
+absl::StatusOr<int64_t> PostgresCrashIndex::ExpireSessions(absl::Time now, int64_t limit,
+                                                           const std::string& reason) {
   int64_t gone = 0;
   RETURN_IF_ERROR(impl_->Alone([&](pqxx::transaction_base& transaction) {
     const pqxx::result rows =

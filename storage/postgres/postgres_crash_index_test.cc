@@ -178,7 +178,7 @@ TEST(PostgresCrashIndexTest, ARemovedPartitionIsMadeAgain) {
     Manifest manifest;
     manifest.regions.push_back({.size = static_cast<uint64_t>(number)});
     const SessionId session(absl::StrCat("session", number));
-    EXPECT_TRUE(index->BeginSession(DeviceId("d"), manifest, "", session, now, now).ok());
+    EXPECT_TRUE(index->BeginSession(DeviceId("d"), manifest, "", SessionTerms(), session, now, now).ok());
     return index->FinishSession(session, CrashId::Make(now, {static_cast<uint8_t>(number)}), 1, 1);
   };
   ASSERT_TRUE(crash(1).ok());
