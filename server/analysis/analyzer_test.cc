@@ -28,11 +28,12 @@ class CrashReaderTest : public testing::Test {
  protected:
   CrashId Receive() {
     const AnnouncedCrash crash({AnnouncedCrash::Noise(100'000, ++seed_)});
-    const std::string session = ingestor_.Begin("d", crash.manifest, "")->session.value();
-    auto writer = *ingestor_.OpenWriter(session);
+    const std::string session =
+        ingestor_.Begin(DeviceCaller::Anyone(), {.device = "d", .manifest = crash.manifest})->session.value();
+    auto writer = *ingestor_.OpenWriter(DeviceCaller::Anyone(), session);
     for (uint64_t chunk : {0, 1}) EXPECT_TRUE(writer->Add(OwnedChunk(crash, 0, chunk).view()).ok());
     EXPECT_TRUE(writer->Flush().ok());
-    return ingestor_.Finish(session)->crash;
+    return ingestor_.Finish(DeviceCaller::Anyone(), session)->crash;
   }
   CrashReader MakeReader(std::function<Analysis(const CoreImage&, const RegionSet&)> analyze) {
     return CrashReader({.index = &index_,

@@ -21,12 +21,14 @@ class ArchiveTest : public testing::Test {
   CrashId Receive(const std::string& device = "d") {
     clock_.Advance(absl::Seconds(1));
     const AnnouncedCrash crash({AnnouncedCrash::Noise(100'000, ++seed_), "hello"});
-    const std::string session = ingestor_.Begin(device, crash.manifest, "")->session.value();
-    auto writer = *ingestor_.OpenWriter(session);
+    const std::string session =
+        ingestor_.Begin(DeviceCaller::Anyone(), {.device = device, .manifest = crash.manifest})
+            ->session.value();
+    auto writer = *ingestor_.OpenWriter(DeviceCaller::Anyone(), session);
     for (uint64_t chunk : {0, 1}) EXPECT_TRUE(writer->Add(OwnedChunk(crash, 0, chunk).view()).ok());
     EXPECT_TRUE(writer->Add(OwnedChunk(crash, 1, 0).view()).ok());
     EXPECT_TRUE(writer->Flush().ok());
-    return ingestor_.Finish(session)->crash;
+    return ingestor_.Finish(DeviceCaller::Anyone(), session)->crash;
   }
   // A crash whose printed id starts with `prefix`.
   CrashId Plant(uint8_t first, uint8_t second, uint8_t third) {

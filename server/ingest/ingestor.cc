@@ -35,7 +35,7 @@ BeginOutcome OutcomeOf(const absl::StatusOr<SessionStatus>& result) {
                ? BeginOutcome::kRefused
                : BeginOutcome::kFailed;
   }
-  if (!result->crash.empty()) return BeginOutcome::kComplete;
+  if (result->state == SessionState::kComplete) return BeginOutcome::kComplete;
   return result->created ? BeginOutcome::kNew : BeginOutcome::kResuming;
 }
 
@@ -44,12 +44,11 @@ BeginOutcome OutcomeOf(const absl::StatusOr<SessionStatus>& result) {
 Ingestor::Ingestor(Dependencies deps, const IngestLimits& limits)
     : deps_(std::move(deps)), limits_(limits), budget_(limits.held_bytes) {}
 
-absl::StatusOr<SessionStatus> Ingestor::Begin(absl::string_view device, const Manifest& manifest,
-                                              const std::string& note) {
+absl::StatusOr<SessionStatus> Ingestor::Begin(const DeviceCaller& caller, const CrashOffer& offer) {
   const auto result = [&]() -> absl::StatusOr<SessionStatus> {
-    ASSIGN_OR_RETURN(const DeviceId id, ParseDeviceId(device));
-    RETURN_IF_ERROR(CheckAnnouncement(manifest, note));
-    return OpenSession(id, manifest, note);
+    ASSIGN_OR_RETURN(const DeviceId id, caller.Speaking(offer.device));
+    RETURN_IF_ERROR(CheckAnnouncement(offer.manifest, offer.note));
+    return OpenSession(id, offer.manifest, offer.note);
   }();
   deps_.metrics->SessionBegun(OutcomeOf(result));
   return result;
@@ -104,9 +103,15 @@ absl::StatusOr<SessionStatus> Ingestor::OpenSession(const DeviceId& device, cons
 }
 
 absl::StatusOr<SessionStatus> Ingestor::StatusOf(const Session& session, bool created) {
-  SessionStatus status{
-      .session = session.id, .created = created, .crash = session.crash, .expires_at = session.expires_at};
-  if (session.state == SessionState::kComplete) return status;
+  SessionStatus status{.session = session.id,
+                       .created = created,
+                       .state = session.state,
+                       .crash = session.crash,
+                       .expires_at = session.expires_at};
+  if (session.state == SessionState::kComplete) {
+    status.want = Want::kNone;
+    return status;
+  }
   std::vector<StoredPack> packs;
   if (!created) {
     ASSIGN_OR_RETURN(packs, deps_.index->SessionPacks(session.id));
@@ -115,16 +120,22 @@ absl::StatusOr<SessionStatus> Ingestor::StatusOf(const Session& session, bool cr
   return status;
 }
 
-absl::StatusOr<SessionStatus> Ingestor::GetSession(absl::string_view session) {
+absl::StatusOr<Session> Ingestor::Find(const DeviceCaller& caller, absl::string_view session) {
   ASSIGN_OR_RETURN(const SessionId id, ParseSession(session));
-  ASSIGN_OR_RETURN(const Session found, deps_.index->GetSession(id));
+  ASSIGN_OR_RETURN(Session found, deps_.index->GetSession(id));
+  if (!caller.MayAct(found.device)) return absl::NotFoundError("no such session");
+  return found;
+}
+
+absl::StatusOr<SessionStatus> Ingestor::GetSession(const DeviceCaller& caller, absl::string_view session) {
+  ASSIGN_OR_RETURN(const Session found, Find(caller, session));
   return StatusOf(found, /*created=*/false);
 }
 
-absl::StatusOr<std::unique_ptr<SessionWriter>> Ingestor::OpenWriter(absl::string_view session) {
-  ASSIGN_OR_RETURN(const SessionId id, ParseSession(session));
-  ASSIGN_OR_RETURN(Session found, deps_.index->GetSession(id));
-  ASSIGN_OR_RETURN(const std::vector<StoredPack> packs, deps_.index->SessionPacks(id));
+absl::StatusOr<std::unique_ptr<SessionWriter>> Ingestor::OpenWriter(const DeviceCaller& caller,
+                                                                    absl::string_view session) {
+  ASSIGN_OR_RETURN(Session found, Find(caller, session));
+  ASSIGN_OR_RETURN(const std::vector<StoredPack> packs, deps_.index->SessionPacks(found.id));
   const SessionWriter::Dependencies deps{.index = deps_.index,
                                          .store = deps_.store,
                                          .clock = deps_.clock,
@@ -133,9 +144,9 @@ absl::StatusOr<std::unique_ptr<SessionWriter>> Ingestor::OpenWriter(absl::string
   return std::make_unique<SessionWriter>(deps, limits_, std::move(found), ChunkLedger(packs));
 }
 
-absl::StatusOr<FinishedCrash> Ingestor::Finish(absl::string_view session) {
-  ASSIGN_OR_RETURN(const SessionId id, ParseSession(session));
-  ASSIGN_OR_RETURN(const Session found, deps_.index->GetSession(id));
+absl::StatusOr<FinishedCrash> Ingestor::Finish(const DeviceCaller& caller, absl::string_view session) {
+  ASSIGN_OR_RETURN(const Session found, Find(caller, session));
+  const SessionId& id = found.id;
   if (found.state == SessionState::kComplete)
     return FinishedCrash{.crash = found.crash, .already_stored = true};
   ASSIGN_OR_RETURN(const std::vector<StoredPack> packs, deps_.index->SessionPacks(id));
@@ -155,9 +166,12 @@ absl::StatusOr<FinishedCrash> Ingestor::Finish(absl::string_view session) {
   return FinishedCrash{.crash = crash, .already_stored = crash != fresh};
 }
 
-absl::Status Ingestor::Abandon(absl::string_view session) {
-  const auto id = ParseSession(session);
-  return id.ok() ? deps_.index->AbandonSession(*id, "abandoned") : absl::OkStatus();
+absl::Status Ingestor::Abandon(const DeviceCaller& caller, absl::string_view session) {
+  const auto found = Find(caller, session);
+  // Another device's session gives the answer of none at all: the two cannot be told apart.
+  if (absl::IsNotFound(found.status())) return absl::OkStatus();
+  RETURN_IF_ERROR(found.status());
+  return deps_.index->AbandonSession(found->id, "abandoned");
 }
 
 }  // namespace corefleet

@@ -15,6 +15,8 @@ using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 
+const DeviceCaller kAnyone = DeviceCaller::Anyone();
+
 class CountingMetrics final : public IngestMetrics {
  public:
   void SessionBegun(BeginOutcome outcome) override { ++begun[static_cast<int>(outcome)]; }
@@ -31,12 +33,12 @@ class IngestorTest : public testing::Test {
  protected:
   std::string Begin() { return Begin(crash_); }
   std::string Begin(const AnnouncedCrash& crash) {
-    const auto begun = ingestor_.Begin("pixel-7", crash.manifest, "");
+    const auto begun = ingestor_.Begin(kAnyone, {.device = "pixel-7", .manifest = crash.manifest});
     EXPECT_TRUE(begun.ok()) << begun.status();
     return begun.ok() ? begun->session.value() : "";
   }
   std::unique_ptr<SessionWriter> Open(const std::string& session) {
-    auto writer = ingestor_.OpenWriter(session);
+    auto writer = ingestor_.OpenWriter(kAnyone, session);
     EXPECT_TRUE(writer.ok()) << writer.status();
     return writer.ok() ? *std::move(writer) : nullptr;
   }
@@ -68,7 +70,8 @@ class IngestorTest : public testing::Test {
 };
 
 TEST_F(IngestorTest, TakesACrashFromBeginToFinish) {
-  const auto begun = ingestor_.Begin("pixel-7", crash_.manifest, "lab 3");
+  const auto begun =
+      ingestor_.Begin(kAnyone, {.device = "pixel-7", .manifest = crash_.manifest, .note = "lab 3"});
   ASSERT_TRUE(begun.ok()) << begun.status();
   EXPECT_TRUE(begun->created);
   EXPECT_THAT(begun->missing, ElementsAre(ChunkRange{0, 0, 3}, ChunkRange{1, 0, 1}));
@@ -76,7 +79,7 @@ TEST_F(IngestorTest, TakesACrashFromBeginToFinish) {
   const std::string session = begun->session.value();
 
   ASSERT_TRUE(Send(session, crash_).ok());
-  const auto finished = ingestor_.Finish(session);
+  const auto finished = ingestor_.Finish(kAnyone, session);
   ASSERT_TRUE(finished.ok()) << finished.status();
   EXPECT_FALSE(finished->already_stored);
   EXPECT_EQ(received_, 1);
@@ -102,12 +105,12 @@ TEST_F(IngestorTest, ResumesWithWhatIsMissing) {
   auto writer = Open(session);
   ASSERT_TRUE(writer->Add(OwnedChunk(crash_, 0, 1).view()).ok());
   ASSERT_TRUE(writer->Flush().ok());
-  const auto again = ingestor_.Begin("pixel-7", crash_.manifest, "");
+  const auto again = ingestor_.Begin(kAnyone, {.device = "pixel-7", .manifest = crash_.manifest});
   ASSERT_TRUE(again.ok());
   EXPECT_FALSE(again->created);
   EXPECT_EQ(again->session.value(), session);
   EXPECT_THAT(again->missing, ElementsAre(ChunkRange{0, 0, 1}, ChunkRange{0, 2, 1}, ChunkRange{1, 0, 1}));
-  EXPECT_EQ(ingestor_.GetSession(session)->missing, again->missing);
+  EXPECT_EQ(ingestor_.GetSession(kAnyone, session)->missing, again->missing);
 }
 
 TEST_F(IngestorTest, AChunkSentTwiceIsAcknowledgedAndStoredOnce) {
@@ -184,7 +187,7 @@ TEST_F(IngestorTest, InflatesNoBomb) {
 
 TEST_F(IngestorTest, FinishNeedsAllChunks) {
   const std::string session = Begin();
-  const auto early = ingestor_.Finish(session);
+  const auto early = ingestor_.Finish(kAnyone, session);
   EXPECT_TRUE(absl::IsFailedPrecondition(early.status()));
   EXPECT_THAT(std::string(early.status().message()), HasSubstr("4 chunks"));
   EXPECT_EQ(received_, 0);
@@ -193,13 +196,13 @@ TEST_F(IngestorTest, FinishNeedsAllChunks) {
 TEST_F(IngestorTest, FinishTwiceGivesTheSameCrash) {
   const std::string session = Begin();
   ASSERT_TRUE(Send(session, crash_).ok());
-  const auto first = ingestor_.Finish(session);
-  const auto second = ingestor_.Finish(session);
+  const auto first = ingestor_.Finish(kAnyone, session);
+  const auto second = ingestor_.Finish(kAnyone, session);
   ASSERT_TRUE(first.ok() && second.ok());
   EXPECT_EQ(first->crash, second->crash);
   EXPECT_TRUE(second->already_stored);
   EXPECT_EQ(metrics_.crashes, 1);
-  const auto again = ingestor_.Begin("pixel-7", crash_.manifest, "");
+  const auto again = ingestor_.Begin(kAnyone, {.device = "pixel-7", .manifest = crash_.manifest});
   ASSERT_TRUE(again.ok());
   EXPECT_EQ(again->crash, first->crash);
   EXPECT_THAT(again->missing, IsEmpty());
@@ -210,20 +213,20 @@ TEST_F(IngestorTest, AWrongRootForgetsTheChunks) {
   liar.manifest.regions[0].root[5] ^= 1;
   const std::string session = Begin(liar);
   ASSERT_TRUE(Send(session, liar).ok());
-  EXPECT_TRUE(absl::IsDataLoss(ingestor_.Finish(session).status()));
-  EXPECT_THAT(ingestor_.GetSession(session)->missing, ElementsAre(ChunkRange{0, 0, 1}));
+  EXPECT_TRUE(absl::IsDataLoss(ingestor_.Finish(kAnyone, session).status()));
+  EXPECT_THAT(ingestor_.GetSession(kAnyone, session)->missing, ElementsAre(ChunkRange{0, 0, 1}));
 }
 
 TEST_F(IngestorTest, AbandonForgetsAnOpenSessionOnly) {
   const std::string session = Begin();
-  EXPECT_TRUE(ingestor_.Abandon(session).ok());
-  EXPECT_TRUE(ingestor_.Abandon(session).ok());
-  EXPECT_TRUE(ingestor_.Abandon("no session at all").ok());
-  EXPECT_TRUE(absl::IsNotFound(ingestor_.GetSession(session).status()));
+  EXPECT_TRUE(ingestor_.Abandon(kAnyone, session).ok());
+  EXPECT_TRUE(ingestor_.Abandon(kAnyone, session).ok());
+  EXPECT_TRUE(ingestor_.Abandon(kAnyone, "no session at all").ok());
+  EXPECT_TRUE(absl::IsNotFound(ingestor_.GetSession(kAnyone, session).status()));
   const std::string finished = Begin();
   ASSERT_TRUE(Send(finished, crash_).ok());
-  ASSERT_TRUE(ingestor_.Finish(finished).ok());
-  EXPECT_TRUE(absl::IsFailedPrecondition(ingestor_.Abandon(finished)));
+  ASSERT_TRUE(ingestor_.Finish(kAnyone, finished).ok());
+  EXPECT_TRUE(absl::IsFailedPrecondition(ingestor_.Abandon(kAnyone, finished)));
 }
 
 TEST_F(IngestorTest, TheSameRegionsInAnotherOrderStartOver) {
@@ -236,7 +239,7 @@ TEST_F(IngestorTest, TheSameRegionsInAnotherOrderStartOver) {
     manifest.regions[i].file_name = crash_.manifest.regions[1 - i].file_name;
   }
   ASSERT_EQ(UidOf(manifest), UidOf(crash_.manifest));
-  const auto begun = ingestor_.Begin("pixel-7", manifest, "");
+  const auto begun = ingestor_.Begin(kAnyone, {.device = "pixel-7", .manifest = manifest});
   ASSERT_TRUE(begun.ok()) << begun.status();
   EXPECT_NE(begun->session.value(), session);
   EXPECT_THAT(begun->missing, ElementsAre(ChunkRange{0, 0, 1}, ChunkRange{1, 0, 3}));
@@ -244,7 +247,9 @@ TEST_F(IngestorTest, TheSameRegionsInAnotherOrderStartOver) {
 
 TEST_F(IngestorTest, RefusesAnnouncementsThatBreakARule) {
   const auto code = [&](absl::string_view device, const Manifest& manifest, const std::string& note) {
-    return ingestor_.Begin(device, manifest, note).status().code();
+    return ingestor_.Begin(kAnyone, {.device = std::string(device), .manifest = manifest, .note = note})
+        .status()
+        .code();
   };
   constexpr auto kRefused = absl::StatusCode::kInvalidArgument;
   EXPECT_EQ(code("", crash_.manifest, ""), kRefused);
@@ -263,7 +268,8 @@ TEST_F(IngestorTest, RefusesAnnouncementsThatBreakARule) {
 
 TEST_F(IngestorTest, AFullStoreIsSaidBeforeBytesTravel) {
   store_.SetFreeBytes(1000);
-  EXPECT_TRUE(absl::IsResourceExhausted(ingestor_.Begin("d", crash_.manifest, "").status()));
+  EXPECT_TRUE(absl::IsResourceExhausted(
+      ingestor_.Begin(kAnyone, {.device = "d", .manifest = crash_.manifest}).status()));
 }
 
 TEST_F(IngestorTest, NothingIsAcknowledgedWhileTheDatabaseIsDown) {
@@ -292,14 +298,14 @@ TEST_F(IngestorTest, AStreamThatOutlivesItsSessionEnds) {
   const std::string session = Begin();
   auto abandoned = Open(session);
   ASSERT_TRUE(abandoned->Add(OwnedChunk(crash_, 1, 0).view()).ok());
-  ASSERT_TRUE(ingestor_.Abandon(session).ok());
+  ASSERT_TRUE(ingestor_.Abandon(kAnyone, session).ok());
   EXPECT_TRUE(absl::IsNotFound(abandoned->Flush()));
 
   const std::string second = Begin();
   auto late = Open(second);
   ASSERT_TRUE(late->Add(OwnedChunk(crash_, 1, 0).view()).ok());
   ASSERT_TRUE(Send(second, crash_).ok());
-  ASSERT_TRUE(ingestor_.Finish(second).ok());
+  ASSERT_TRUE(ingestor_.Finish(kAnyone, second).ok());
   EXPECT_TRUE(absl::IsAborted(late->Flush()));
 }
 
@@ -307,9 +313,10 @@ TEST_F(IngestorTest, StreamsFlushWhenTogetherTheyHoldTooMuch) {
   IngestLimits tight;
   tight.held_bytes = 100'000;
   Ingestor ingestor({.index = &index_, .store = &store_, .clock = &clock_, .metrics = &metrics_}, tight);
-  const std::string session = ingestor.Begin("a", crash_.manifest, "")->session.value();
-  auto first = *ingestor.OpenWriter(session);
-  auto second = *ingestor.OpenWriter(session);
+  const std::string session =
+      ingestor.Begin(kAnyone, {.device = "a", .manifest = crash_.manifest})->session.value();
+  auto first = *ingestor.OpenWriter(kAnyone, session);
+  auto second = *ingestor.OpenWriter(kAnyone, session);
   ASSERT_TRUE(first->Add(OwnedChunk(crash_, 0, 0).view()).ok());
   EXPECT_FALSE(first->full());
   ASSERT_TRUE(second->Add(OwnedChunk(crash_, 0, 1).view()).ok());
@@ -319,15 +326,15 @@ TEST_F(IngestorTest, StreamsFlushWhenTogetherTheyHoldTooMuch) {
   EXPECT_FALSE(second->full()) << "the other one gave back enough";
   first.reset();
   second.reset();
-  auto third = *ingestor.OpenWriter(session);
+  auto third = *ingestor.OpenWriter(kAnyone, session);
   ASSERT_TRUE(third->Add(OwnedChunk(crash_, 0, 2).view()).ok());
   EXPECT_FALSE(third->full()) << "what a dead stream held is given back";
 }
 
 TEST_F(IngestorTest, SessionsCannotBeGuessed) {
   EXPECT_TRUE(IsSessionId(Begin()));
-  EXPECT_TRUE(absl::IsNotFound(ingestor_.GetSession("00000000000000000000000000000000").status()));
-  EXPECT_TRUE(absl::IsNotFound(ingestor_.OpenWriter("'; drop table").status()));
+  EXPECT_TRUE(absl::IsNotFound(ingestor_.GetSession(kAnyone, "00000000000000000000000000000000").status()));
+  EXPECT_TRUE(absl::IsNotFound(ingestor_.OpenWriter(kAnyone, "'; drop table").status()));
 }
 
 }  // namespace

@@ -31,8 +31,9 @@ class ArchiveServiceTest : public testing::Test {
   std::string Receive(const RegionSet& set, const std::string& device = "pixel-7") {
     clock_.Advance(absl::Seconds(1));
     const Manifest manifest = *MakeManifest(set);
-    const std::string session = ingestor_.Begin(device, manifest, "")->session.value();
-    auto writer = *ingestor_.OpenWriter(session);
+    const std::string session =
+        ingestor_.Begin(DeviceCaller::Anyone(), {.device = device, .manifest = manifest})->session.value();
+    auto writer = *ingestor_.OpenWriter(DeviceCaller::Anyone(), session);
     for (uint32_t region = 0; region < set.regions.size(); ++region) {
       const ByteSource& bytes = *set.regions[region].bytes;
       for (uint64_t chunk = 0; chunk < ChunkCount(bytes.size()); ++chunk) {
@@ -50,7 +51,7 @@ class ArchiveServiceTest : public testing::Test {
       }
     }
     EXPECT_TRUE(writer->Flush().ok());
-    return ingestor_.Finish(session)->crash.ToString();
+    return ingestor_.Finish(DeviceCaller::Anyone(), session)->crash.ToString();
   }
   std::string ReceiveReal() { return Receive(RegionsOf(ReadCorpusCase("a47-null-oops"), WithTable::kYes)); }
   std::string ReceiveSmall(const std::string& text, const std::string& device = "pixel-7") {

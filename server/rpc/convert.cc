@@ -1,5 +1,6 @@
 #include "server/rpc/convert.h"
 
+#include <google/protobuf/duration.pb.h>
 #include <google/protobuf/timestamp.pb.h>
 
 #include <algorithm>
@@ -14,6 +15,8 @@ namespace corefleet {
 namespace {
 
 constexpr size_t kMaxBuildFilter = 256;
+constexpr size_t kMaxHint = 256;
+constexpr int kMaxLosses = 32;
 // google.protobuf.Timestamp: years 1 to 9999.
 constexpr int64_t kFirstSecond = -62135596800;
 constexpr int64_t kLastSecond = 253402300799;
@@ -66,9 +69,36 @@ absl::StatusOr<ManifestRegion> FromProto(const v1::ManifestRegion& region, int i
   return out;
 }
 
-}  // namespace
+std::string Hint(const std::string& text) {
+  // A character that the cut goes through is escaped with what is left of it.
+  return Utf8OrHex(absl::string_view(text).substr(0, kMaxHint)).substr(0, kMaxHint);
+}
 
-absl::StatusOr<Manifest> FromProto(const v1::BeginCrashRequest& request) {
+CrashHints FromProto(const v1::CrashHints& hints) {
+  CrashHints out{.build_id = Hint(hints.build_id()),
+                 .kernel_release = Hint(hints.kernel_release()),
+                 .panic = Hint(hints.panic()),
+                 .os_version = Hint(hints.os_version()),
+                 .source = Hint(hints.source()),
+                 .priority = hints.priority()};
+  if (hints.has_captured_at()) {
+    const auto time = TimeOf(hints.captured_at(), "captured_at");
+    if (time.ok()) out.captured_at = *time;
+  }
+  return out;
+}
+
+absl::StatusOr<DeviceAccount> FromProto(const v1::DeviceAccount& account) {
+  if (account.lost_size() > kMaxLosses) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("an account of ", account.lost_size(), " losses is longer than ", kMaxLosses));
+  }
+  DeviceAccount out{.epoch = account.epoch(), .spooled = account.spooled()};
+  for (const v1::DeviceLoss& loss : account.lost()) out.lost.push_back({loss.reason(), loss.count()});
+  return out;
+}
+
+absl::StatusOr<Manifest> ManifestOf(const v1::BeginCrashRequest& request) {
   // Before anything of that length is made.
   if (request.regions_size() > static_cast<int>(kMaxRegions)) {
     return absl::InvalidArgumentError(
@@ -80,6 +110,36 @@ absl::StatusOr<Manifest> FromProto(const v1::BeginCrashRequest& request) {
     manifest.regions.push_back(std::move(region));
   }
   return manifest;
+}
+
+v1::Want ToProto(Want want) {
+  switch (want) {
+    case Want::kAll:
+      return v1::WANT_ALL;
+    case Want::kNone:
+      return v1::WANT_NONE;
+    case Want::kLogOnly:
+      return v1::WANT_LOG_ONLY;
+  }
+  return v1::WANT_ALL;
+}
+
+void SetDuration(absl::Duration duration, google::protobuf::Duration* out) {
+  const int64_t seconds = absl::ToInt64Seconds(duration);
+  out->set_seconds(seconds);
+  out->set_nanos(absl::ToInt64Nanoseconds(duration - absl::Seconds(seconds)));
+}
+
+}  // namespace
+
+absl::StatusOr<CrashOffer> FromProto(const v1::BeginCrashRequest& request) {
+  CrashOffer offer{.device = request.device(), .note = request.note()};
+  ASSIGN_OR_RETURN(offer.manifest, ManifestOf(request));
+  if (request.has_hints()) offer.hints = FromProto(request.hints());
+  if (request.has_account()) {
+    ASSIGN_OR_RETURN(offer.account, FromProto(request.account()));
+  }
+  return offer;
 }
 
 ReceivedChunk FromProto(const v1::Chunk& chunk) {
@@ -126,19 +186,24 @@ void ToProto(const ChunkRange& range, v1::ChunkRange* out) {
 }
 
 void ToProto(const SessionStatus& status, const IngestLimits& limits, v1::BeginCrashResponse* out) {
-  out->set_state(!status.crash.empty() ? v1::BeginCrashResponse::COMPLETE
-                 : status.created      ? v1::BeginCrashResponse::NEW
-                                       : v1::BeginCrashResponse::RESUMING);
+  out->set_state(status.state == SessionState::kComplete ? v1::BeginCrashResponse::COMPLETE
+                 : status.created                        ? v1::BeginCrashResponse::NEW
+                                                         : v1::BeginCrashResponse::RESUMING);
   out->set_session(status.session.value());
   if (!status.crash.empty()) out->set_crash(status.crash.ToString());
   for (const ChunkRange& range : status.missing) ToProto(range, out->add_missing());
   out->set_chunk_bytes(kChunkBytes);
   out->set_max_inflight_bytes(limits.inflight_bytes);
   SetTime(status.expires_at, out->mutable_expires_at());
+  out->set_want(ToProto(status.want));
+  out->set_rule(Utf8OrHex(status.rule));
+  out->set_weight(status.weight);
+  if (status.ask_again) SetDuration(*status.ask_again, out->mutable_ask_again());
 }
 
 void ToProto(const SessionStatus& status, size_t max_ranges, v1::GetSessionResponse* out) {
-  out->set_state(status.crash.empty() ? v1::BeginCrashResponse::RESUMING : v1::BeginCrashResponse::COMPLETE);
+  out->set_state(status.state == SessionState::kComplete ? v1::BeginCrashResponse::COMPLETE
+                                                         : v1::BeginCrashResponse::RESUMING);
   if (!status.crash.empty()) out->set_crash(status.crash.ToString());
   for (size_t i = 0; i < std::min(max_ranges, status.missing.size()); ++i) {
     ToProto(status.missing[i], out->add_missing());

@@ -18,18 +18,18 @@ TEST(ConvertTest, ManifestKeepsEveryField) {
   region->set_table_size(9);
   region->set_size(5);
   region->set_root(std::string(32, '\x11'));
-  const auto manifest = FromProto(request);
-  ASSERT_TRUE(manifest.ok()) << manifest.status();
+  const auto offer = FromProto(request);
+  ASSERT_TRUE(offer.ok()) << offer.status();
   Sha256Digest root;
   root.fill(0x11);
-  EXPECT_EQ(manifest->regions.at(0), (ManifestRegion{.kind = RegionKind::kAddressTable,
-                                                     .file_name = "a\xff.BIN",
-                                                     .name = "n",
-                                                     .id = 7,
-                                                     .paddr = 0x1000,
-                                                     .table_size = 9,
-                                                     .size = 5,
-                                                     .root = root}));
+  EXPECT_EQ(offer->manifest.regions.at(0), (ManifestRegion{.kind = RegionKind::kAddressTable,
+                                                           .file_name = "a\xff.BIN",
+                                                           .name = "n",
+                                                           .id = 7,
+                                                           .paddr = 0x1000,
+                                                           .table_size = 9,
+                                                           .size = 5,
+                                                           .root = root}));
 }
 
 TEST(ConvertTest, RefusesRootsAndKindsThatAreNone) {
@@ -39,7 +39,7 @@ TEST(ConvertTest, RefusesRootsAndKindsThatAreNone) {
   EXPECT_TRUE(absl::IsInvalidArgument(FromProto(request).status()));
   region->set_root(std::string(32, 'x'));
   region->set_kind(static_cast<v1::RegionKind>(257));  // 1 in a byte
-  EXPECT_TRUE(absl::IsInvalidArgument(Validate(*FromProto(request))));
+  EXPECT_TRUE(absl::IsInvalidArgument(Validate(FromProto(request)->manifest)));
   for (int i = 0; i < 1024; ++i) *request.add_regions() = *region;
   EXPECT_TRUE(absl::IsInvalidArgument(FromProto(request).status()));
 }

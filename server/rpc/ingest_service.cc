@@ -4,6 +4,7 @@
 
 #include "base/status_macros.h"
 #include "server/rpc/convert.h"
+#include "server/rpc/peer.h"
 #include "server/rpc/put_chunks_reactor.h"
 
 namespace corefleet {
@@ -18,10 +19,10 @@ constexpr char kSessionType[] = "type.googleapis.com/corefleet.v1.GetSessionResp
 grpc::ServerUnaryReactor* IngestService::BeginCrash(grpc::CallbackServerContext* context,
                                                     const v1::BeginCrashRequest* request,
                                                     v1::BeginCrashResponse* response) {
-  return RunUnary(context, rim_, "BeginCrash", [this, request, response]() -> absl::Status {
-    ASSIGN_OR_RETURN(const Manifest manifest, FromProto(*request));
-    ASSIGN_OR_RETURN(const SessionStatus status,
-                     ingestor_->Begin(request->device(), manifest, request->note()));
+  return RunUnary(context, rim_, "BeginCrash", [this, context, request, response]() -> absl::Status {
+    ASSIGN_OR_RETURN(const DeviceCaller caller, DeviceCallerOf(*context));
+    ASSIGN_OR_RETURN(const CrashOffer offer, FromProto(*request));
+    ASSIGN_OR_RETURN(const SessionStatus status, ingestor_->Begin(caller, offer));
     ToProto(status, ingestor_->limits(), response);
     return absl::OkStatus();
   });
@@ -35,8 +36,9 @@ grpc::ServerBidiReactor<v1::PutChunksRequest, v1::PutChunksResponse>* IngestServ
 grpc::ServerUnaryReactor* IngestService::GetSession(grpc::CallbackServerContext* context,
                                                     const v1::GetSessionRequest* request,
                                                     v1::GetSessionResponse* response) {
-  return RunUnary(context, rim_, "GetSession", [this, request, response]() -> absl::Status {
-    ASSIGN_OR_RETURN(const SessionStatus status, ingestor_->GetSession(request->session()));
+  return RunUnary(context, rim_, "GetSession", [this, context, request, response]() -> absl::Status {
+    ASSIGN_OR_RETURN(const DeviceCaller caller, DeviceCallerOf(*context));
+    ASSIGN_OR_RETURN(const SessionStatus status, ingestor_->GetSession(caller, request->session()));
     ToProto(status, std::numeric_limits<size_t>::max(), response);
     return absl::OkStatus();
   });
@@ -45,9 +47,10 @@ grpc::ServerUnaryReactor* IngestService::GetSession(grpc::CallbackServerContext*
 grpc::ServerUnaryReactor* IngestService::FinishCrash(grpc::CallbackServerContext* context,
                                                      const v1::FinishCrashRequest* request,
                                                      v1::FinishCrashResponse* response) {
-  return RunUnary(context, rim_, "FinishCrash", [this, request, response]() -> absl::Status {
-    const auto finished = ingestor_->Finish(request->session());
-    if (!finished.ok()) return WithMissing(finished.status(), request->session());
+  return RunUnary(context, rim_, "FinishCrash", [this, context, request, response]() -> absl::Status {
+    ASSIGN_OR_RETURN(const DeviceCaller caller, DeviceCallerOf(*context));
+    const auto finished = ingestor_->Finish(caller, request->session());
+    if (!finished.ok()) return WithMissing(caller, finished.status(), request->session());
     response->set_crash(finished->crash.ToString());
     response->set_already_stored(finished->already_stored);
     return absl::OkStatus();
@@ -55,9 +58,10 @@ grpc::ServerUnaryReactor* IngestService::FinishCrash(grpc::CallbackServerContext
 }
 
 // A FAILED_PRECONDITION with the session as its detail, so that the device need not ask what is missing.
-absl::Status IngestService::WithMissing(const absl::Status& status, const std::string& session) {
+absl::Status IngestService::WithMissing(const DeviceCaller& caller, const absl::Status& status,
+                                        const std::string& session) {
   if (!absl::IsFailedPrecondition(status)) return status;
-  const auto standing = ingestor_->GetSession(session);
+  const auto standing = ingestor_->GetSession(caller, session);
   if (!standing.ok()) return status;
   v1::GetSessionResponse detail;
   ToProto(*standing, kMaxDetailRanges, &detail);
@@ -69,8 +73,10 @@ absl::Status IngestService::WithMissing(const absl::Status& status, const std::s
 grpc::ServerUnaryReactor* IngestService::AbandonCrash(grpc::CallbackServerContext* context,
                                                       const v1::AbandonCrashRequest* request,
                                                       v1::AbandonCrashResponse* response) {
-  return RunUnary(context, rim_, "AbandonCrash",
-                  [this, request]() -> absl::Status { return ingestor_->Abandon(request->session()); });
+  return RunUnary(context, rim_, "AbandonCrash", [this, context, request]() -> absl::Status {
+    ASSIGN_OR_RETURN(const DeviceCaller caller, DeviceCallerOf(*context));
+    return ingestor_->Abandon(caller, request->session());
+  });
 }
 
 }  // namespace corefleet

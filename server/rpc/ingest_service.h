@@ -28,7 +28,8 @@ class IngestService final : public v1::CrashIngest::CallbackService {
                                          v1::AbandonCrashResponse* response) override;
 
  private:
-  absl::Status WithMissing(const absl::Status& status, const std::string& session);
+  absl::Status WithMissing(const DeviceCaller& caller, const absl::Status& status,
+                           const std::string& session);
 
   Rim* const rim_;
   Ingestor* const ingestor_;

@@ -8,6 +8,7 @@
 #include "absl/strings/str_cat.h"
 #include "base/status_macros.h"
 #include "server/rpc/convert.h"
+#include "server/rpc/peer.h"
 
 namespace corefleet {
 namespace {
@@ -151,7 +152,8 @@ absl::Status PutChunksReactor::Take(const v1::PutChunksRequest& request) {
 
 absl::Status PutChunksReactor::OpenWriter(const std::string& session) {
   if (session.empty()) return absl::InvalidArgumentError("the first message names the session");
-  ASSIGN_OR_RETURN(writer_, ingestor_->OpenWriter(session));
+  ASSIGN_OR_RETURN(const DeviceCaller caller, DeviceCallerOf(*context_));
+  ASSIGN_OR_RETURN(writer_, ingestor_->OpenWriter(caller, session));
   session_ = session;
   return absl::OkStatus();
 }
