@@ -1,0 +1,55 @@
+#ifndef COREFLEET_COLLECTOR_SPOOL_BOOT_RECORD_H_
+#define COREFLEET_COLLECTOR_SPOOL_BOOT_RECORD_H_
+
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+
+namespace corefleet {
+
+// One boot of this device. Each at most 256 bytes, printable, on one line.
+struct Boot {
+  std::string boot_id;         // /proc/sys/kernel/random/boot_id
+  std::string os_version;      // as the caller says; see OsVersionOf
+  std::string kernel_release;  // uname -r
+
+  friend bool operator==(const Boot&, const Boot&) = default;
+};
+
+// Remembers which system booted when, so that a crash is blamed on the one that died, and not on the one that
+// booted after it, perhaps after an update. One thread at a time.
+class BootRecord {
+ public:
+  // Reads the record in `folder` (made if need be) and adds `now` if it is another boot than the last.
+  // Durable when OK. Not OK: the record is in memory only (read-only, full), and what it could read of the
+  // past holds all the same.
+  static BootRecord Open(const std::string& folder, const Boot& now, absl::Status* written);
+
+  // The system that a crash of this source is to be blamed on. Kernels that died and left pstore, dumps or
+  // region files did so before this boot: the last boot before this one, and when the crash says of which
+  // release its kernel was, the last of that release. A devcoredump is of a co-processor, and of this boot.
+  // Null: nobody knows, and nothing is guessed.
+  const Boot* Blamed(absl::string_view source, absl::string_view kernel_release) const;
+
+  bool first_look_in_this_boot() const { return new_boot_; }
+  const Boot& now() const { return boots_.back(); }
+  // Oldest first, this one last; at most 32.
+  const std::vector<Boot>& boots() const { return boots_; }
+
+ private:
+  BootRecord() = default;
+  std::vector<Boot> boots_;
+  bool new_boot_ = false;
+};
+
+// This boot as the system tells it; what it does not tell is empty. `os_release` is what /etc/os-release
+// says; "VERSION_ID" and "BUILD_ID" in it become the version: `PRETTY_NAME [BUILD_ID]`.
+Boot ThisBoot(absl::string_view os_release);
+// The version that an os-release file's text gives. Total.
+std::string OsVersionOf(absl::string_view os_release);
+
+}  // namespace corefleet
+
+#endif  // COREFLEET_COLLECTOR_SPOOL_BOOT_RECORD_H_
