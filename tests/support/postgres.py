@@ -44,6 +44,15 @@ class Cluster:
     def stop(self, mode="fast"):
         self._run("pg_ctl", "stop", "--wait", "--mode", mode, "--pgdata", self.folder / "data")
 
+    def pids(self):
+        """The server's processes; none when it is down."""
+        try:
+            first = int((self.folder / "data/postmaster.pid").read_text().split("\n")[0])
+            children = pathlib.Path(f"/proc/{first}/task/{first}/children").read_text().split()
+        except (FileNotFoundError, ValueError):
+            return []
+        return [first, *map(int, children)]
+
     def sql(self, statement):
         """The first column of what psql prints."""
         return subprocess.run([BIN / "psql", "-XAtq", self.uri, "-c", statement], capture_output=True, text=True,

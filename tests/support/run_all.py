@@ -14,7 +14,8 @@ from concurrent import futures
 from tests.support.programs import REPOSITORY
 
 BAZEL = ["bazel", *os.environ.get("COREFLEET_BAZEL_STARTUP", "").split()]
-PROGRAMS = ["//server:corefleetd", "//cli:corefleet", "//collector:corefleet-collector"]
+PROGRAMS = ["//server:corefleetd", "//cli:corefleet", "//collector:corefleet-collector",
+            "//tests/durability/storm:libforgetful_files.so"]
 # What handles bytes and threads of its own. The rims and the command line run under AddressSanitizer by their tests of
 # the whole, and gRPC's own code is not ours to instrument.
 SANITIZED = {

@@ -169,5 +169,9 @@ class Server:
         return until(done, f"{crash} is analysed", seconds)
 
     def ids(self):
-        """Every crash there is, newest first."""
+        """Every crash there is, newest first; the newest thousand."""
         return [crash["id"] for crash in self.json("list", "-n", "1000")]
+
+    def ids_all(self):
+        """Every crash there is, however many."""
+        return [crash["id"] for crash in self.json("list", "-n", "1000000")]
