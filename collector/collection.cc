@@ -59,6 +59,7 @@ absl::StatusOr<Fate> UploadSink::Conclude(const FoundCrash& crash, const CrashUi
        {"reason", result.reason}});
   switch (result.outcome) {
     case UploadOutcome::kStored:
+    case UploadOutcome::kStoredInPart:
     case UploadOutcome::kAlreadyStored: {
       const absl::Status remembered = sent_->Add(uid, result.crash);
       // It is safe on the server; not remembering costs a question after a restart.
@@ -69,6 +70,7 @@ absl::StatusOr<Fate> UploadSink::Conclude(const FoundCrash& crash, const CrashUi
     case UploadOutcome::kRefused:
       ++refused_;
       return Fate::kRefused;
+    case UploadOutcome::kStopped:
     case UploadOutcome::kUnreachable:
       unreachable_ = true;
       return absl::UnavailableError(result.reason);

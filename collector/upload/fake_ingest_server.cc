@@ -30,14 +30,15 @@ class FakeChunkStream final : public ChunkStream {
     }
   }
 
-  bool Send(const std::vector<OutgoingChunk>& chunks, bool flush) override {
+  bool Send(const std::vector<OutgoingChunk>& chunks, Ask ask) override {
     if (!status_.ok()) return false;
     ++server_->messages_received;
     for (const OutgoingChunk& chunk : chunks) {
       if (fault_ && fault_->chunks-- == 0) return Break(fault_->status);
       if (!Take(chunk)) return false;
     }
-    if (flush) MakeDurable();
+    if (ask != Ask::kNothing) MakeDurable();
+    finish_asked_ = ask == Ask::kFinish;
     return true;
   }
 
@@ -54,15 +55,25 @@ class FakeChunkStream final : public ChunkStream {
       Break(fault_->status);
     } else {
       MakeDurable();
+      FinishIfAsked();
     }
   }
 
   absl::Status Close() override { return status_; }
+  std::optional<StoredReceipt> finished() const override { return receipt_; }
 
  private:
   bool Break(const absl::Status& status) {
     status_ = status;
     return false;
+  }
+
+  void FinishIfAsked() {
+    if (!finish_asked_ || !server_->finishes_in_stream || !server_->finish_faults.empty()) return;
+    const int calls = server_->finishes;
+    if (absl::StatusOr<StoredReceipt> done = server_->Finish(SessionId(kSession)); done.ok())
+      receipt_ = *done;
+    server_->finishes = calls;
   }
 
   bool Take(const OutgoingChunk& chunk) {
@@ -92,11 +103,14 @@ class FakeChunkStream final : public ChunkStream {
   std::map<std::pair<uint32_t, uint64_t>, std::vector<uint8_t>> held_;
   std::vector<ChunkRange> acks_;
   uint64_t inflight_bytes_ = 0;
+  bool finish_asked_ = false;
+  std::optional<StoredReceipt> receipt_;
 };
 
 std::vector<ChunkRange> FakeIngestServer::Missing() const {
   std::vector<ChunkRange> missing;
-  for (uint32_t region = 0; region < manifest.regions.size(); ++region) {
+  const uint32_t from = want == Want::kLogOnly ? manifest.regions.size() - 1 : 0;
+  for (uint32_t region = from; region < manifest.regions.size(); ++region) {
     for (uint64_t chunk = 0; chunk < ChunkCount(manifest.regions[region].size); ++chunk) {
       if (durable.count({region, chunk})) continue;
       if (!missing.empty() && missing.back().region == region &&
@@ -110,19 +124,27 @@ std::vector<ChunkRange> FakeIngestServer::Missing() const {
   return missing;
 }
 
-absl::StatusOr<BegunSession> FakeIngestServer::Begin(const DeviceId& device, const Manifest& announced,
-                                                     const std::string& said) {
+absl::StatusOr<BegunSession> FakeIngestServer::Begin(const Introduction& crash) {
   ++begins;
   if (absl::Status fault = Next(&begin_faults); !fault.ok()) return fault;
-  if (manifest != announced) durable.clear();
-  manifest = announced;
-  note = said;
+  if (manifest != crash.manifest) {
+    durable.clear();
+    crash_stored = false;
+  }
+  manifest = crash.manifest;
+  note = crash.note;
+  clues = crash.clues;
+  account = crash.account;
   session_open_ = true;
+  // A crash that was stored in part is open again as soon as more of it is wanted.
+  if (!Missing().empty()) crash_stored = false;
   return BegunSession{.session = SessionId(kSession),
                       .progress = {.complete = crash_stored,
                                    .crash = crash_stored ? kCrash : "",
                                    .missing = crash_stored ? std::vector<ChunkRange>{} : Missing()},
-                      .max_inflight_bytes = max_inflight_bytes};
+                      .max_inflight_bytes = max_inflight_bytes,
+                      .want = crash_stored && want == Want::kAll ? Want::kNone : want,
+                      .ask_again = ask_again};
 }
 
 absl::StatusOr<SessionProgress> FakeIngestServer::Progress(const SessionId& session) {
@@ -143,6 +165,7 @@ std::unique_ptr<ChunkStream> FakeIngestServer::PutChunks(const SessionId& sessio
 }
 
 absl::StatusOr<StoredReceipt> FakeIngestServer::Finish(const SessionId& session) {
+  ++finishes;
   const absl::Status fault = Next(&finish_faults);
   if (absl::IsDataLoss(fault)) durable.clear();
   if (!fault.ok()) return fault;

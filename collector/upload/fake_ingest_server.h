@@ -20,8 +20,7 @@ namespace corefleet {
 // forgotten, as after kill -9. One thread at a time.
 class FakeIngestServer final : public IngestClient {
  public:
-  absl::StatusOr<BegunSession> Begin(const DeviceId& device, const Manifest& manifest,
-                                     const std::string& note) override;
+  absl::StatusOr<BegunSession> Begin(const Introduction& crash) override;
   absl::StatusOr<SessionProgress> Progress(const SessionId& session) override;
   std::unique_ptr<ChunkStream> PutChunks(const SessionId& session) override;
   absl::StatusOr<StoredReceipt> Finish(const SessionId& session) override;
@@ -40,6 +39,11 @@ class FakeIngestServer final : public IngestClient {
   // A break every so many chunks, for ever. 0: none.
   int cut_every = 0;
   uint64_t max_inflight_bytes = 8 << 20;
+  // Whether it finishes a crash in PutChunks when it is asked to; servers before that did not.
+  bool finishes_in_stream = true;
+  // What it asks for. With kLogOnly: the last region alone.
+  Want want = Want::kAll;
+  absl::Duration ask_again = absl::ZeroDuration();
 
   // What happened.
   std::map<std::pair<uint32_t, uint64_t>, std::vector<uint8_t>> durable;  // decoded and verified
@@ -48,8 +52,11 @@ class FakeIngestServer final : public IngestClient {
   int begins = 0;
   int chunks_received = 0;
   int messages_received = 0;
+  int finishes = 0;  // calls of Finish
   bool abandoned = false;
   std::string note;
+  CrashClues clues;
+  DeviceAccount account;
 
   // All bytes of a region, as they became durable.
   std::string RegionBytes(uint32_t region) const;

@@ -1,8 +1,10 @@
 #include "collector/upload/grpc_chunk_stream.h"
 
+#include <algorithm>
 #include <string>
 #include <utility>
 
+#include "collector/upload/grpc_status.h"
 #include "core/bytes/byte_view.h"
 
 namespace corefleet {
@@ -18,27 +20,30 @@ void FillChunk(const OutgoingChunk& from, v1::Chunk* to) {
   to->set_payload(from.encoded.bytes);
 }
 
+constexpr size_t kMaxAnswersHeld = 64;
+
 void* Tag(intptr_t operation) { return reinterpret_cast<void*>(operation); }
 
 }  // namespace
 
 std::vector<ChunkRange> RangesFromProto(const google::protobuf::RepeatedPtrField<v1::ChunkRange>& ranges) {
   std::vector<ChunkRange> out;
-  out.reserve(ranges.size());
-  for (const v1::ChunkRange& range : ranges) out.push_back({range.region(), range.first(), range.count()});
+  const int count = std::min(ranges.size(), kMaxRanges);
+  out.reserve(count);
+  for (int i = 0; i < count; ++i) out.push_back({ranges[i].region(), ranges[i].first(), ranges[i].count()});
   return out;
 }
 
 GrpcChunkStream::GrpcChunkStream(v1::CrashIngest::Stub* stub, const SessionId& session,
-                                 absl::Duration stall_timeout, Clock* clock)
-    : session_(session), stall_timeout_(stall_timeout), clock_(clock) {
+                                 absl::Duration stall_timeout, Clock* clock, CallCancellation* calls)
+    : scope_(calls, &context_), session_(session), stall_timeout_(stall_timeout), clock_(clock) {
   stream_ = stub->AsyncPutChunks(&context_, &queue_, Tag(kStart));
   started_ = Await(kStart);
   if (started_) StartRead();
 }
 
 GrpcChunkStream::~GrpcChunkStream() {
-  if (!finished_) {
+  if (!closed_) {
     context_.TryCancel();
     stream_->Finish(&status_, Tag(kFinish));
   }
@@ -57,7 +62,12 @@ void GrpcChunkStream::StartRead() {
 
 void GrpcChunkStream::TakeAnswer() {
   answers_.push_back(RangesFromProto(answer_.durable()));
-  StartRead();
+  if (answer_.has_finished()) {
+    receipt_ = StoredReceipt{.crash = answer_.finished().crash(),
+                             .already_stored = answer_.finished().already_stored()};
+  }
+  // A server that acknowledges without end must not fill our memory while a message waits to leave.
+  if (answers_.size() < kMaxAnswersHeld) StartRead();
 }
 
 bool GrpcChunkStream::Await(Operation awaited) {
@@ -86,12 +96,13 @@ bool GrpcChunkStream::Await(Operation awaited) {
   }
 }
 
-bool GrpcChunkStream::Send(const std::vector<OutgoingChunk>& chunks, bool flush) {
+bool GrpcChunkStream::Send(const std::vector<OutgoingChunk>& chunks, Ask ask) {
   if (!started_ || stalled_) return false;
   v1::PutChunksRequest request;
   if (!std::exchange(named_session_, true)) request.set_session(session_.value());
   for (const OutgoingChunk& chunk : chunks) FillChunk(chunk, request.add_chunks());
-  request.set_flush(flush);
+  request.set_flush(ask != Ask::kNothing);
+  request.set_finish(ask == Ask::kFinish);
   stream_->Write(request, Tag(kWrite));
   return Await(kWrite);
 }
@@ -100,6 +111,7 @@ bool GrpcChunkStream::ReadAck(std::vector<ChunkRange>* durable) {
   if (!started_ || !Await(kRead)) return false;
   durable->insert(durable->end(), answers_.front().begin(), answers_.front().end());
   answers_.pop_front();
+  if (!reading_ && !read_ended_) StartRead();
   return true;
 }
 
@@ -114,9 +126,9 @@ absl::Status GrpcChunkStream::Close() {
   if (stalled_) context_.TryCancel();
   stream_->Finish(&status_, Tag(kFinish));
   Await(kFinish);
-  finished_ = true;
+  closed_ = true;
   if (stalled_) return absl::DeadlineExceededError("nothing moved on the link to the server for too long");
-  return absl::Status(static_cast<absl::StatusCode>(status_.error_code()), status_.error_message());
+  return StatusOfCall(status_, context_);
 }
 
 }  // namespace corefleet

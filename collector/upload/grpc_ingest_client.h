@@ -8,12 +8,13 @@
 
 #include "absl/time/time.h"
 #include "base/clock.h"
+#include "collector/upload/call_cancellation.h"
 #include "collector/upload/ingest_client.h"
 #include "corefleet/v1/ingest.grpc.pb.h"
 
 namespace corefleet {
 
-// A server behind gRPC. One thread at a time.
+// A server behind gRPC. One thread at a time, but for Cancel.
 class GrpcIngestClient final : public IngestClient {
  public:
   struct Options {
@@ -26,19 +27,24 @@ class GrpcIngestClient final : public IngestClient {
   // `clock` must outlive it.
   GrpcIngestClient(std::shared_ptr<grpc::Channel> channel, const Options& options, Clock* clock);
 
-  absl::StatusOr<BegunSession> Begin(const DeviceId& device, const Manifest& manifest,
-                                     const std::string& note) override;
+  absl::StatusOr<BegunSession> Begin(const Introduction& crash) override;
   absl::StatusOr<SessionProgress> Progress(const SessionId& session) override;
   std::unique_ptr<ChunkStream> PutChunks(const SessionId& session) override;
   absl::StatusOr<StoredReceipt> Finish(const SessionId& session) override;
   absl::Status Abandon(const SessionId& session) override;
 
+  // Ends the call under way, and each that follows, with CANCELLED. Thread-safe.
+  void Cancel() { calls_.Cancel(); }
+
  private:
-  void Limit(grpc::ClientContext* context) const;
+  // Makes a call with a deadline. `method` is one of the stub's.
+  template <typename Method, typename Request, typename Response>
+  absl::Status Call(Method method, const Request& request, Response* response);
 
   std::unique_ptr<v1::CrashIngest::Stub> stub_;
   Options options_;
   Clock* clock_;
+  CallCancellation calls_;
 };
 
 }  // namespace corefleet

@@ -10,6 +10,7 @@
 #include "collector/upload/fake_ingest_server.h"
 #include "collector/upload/uploader.h"
 #include "core/bytes/byte_view.h"
+#include "google/rpc/error_details.pb.h"
 #include "gtest/gtest.h"
 
 namespace corefleet {
@@ -17,6 +18,23 @@ namespace {
 
 grpc::Status ToGrpc(const absl::Status& status) {
   return grpc::Status(static_cast<grpc::StatusCode>(status.code()), std::string(status.message()));
+}
+
+// As a server refuses: the details, and the trailer for clients that read no details.
+grpc::Status Refuse(grpc::ServerContext* context, const absl::Status& status) {
+  const Refusal refusal = RefusalOf(status);
+  google::rpc::Status details;
+  google::rpc::ErrorInfo info;
+  info.set_reason(refusal.reason);
+  info.set_domain("corefleet");
+  (*info.mutable_metadata())["rule"] = refusal.rule;
+  details.add_details()->PackFrom(info);
+  google::rpc::RetryInfo retry;
+  retry.mutable_retry_delay()->set_seconds(absl::ToInt64Seconds(refusal.wait));
+  details.add_details()->PackFrom(retry);
+  if (refusal.not_before_next_boot) context->AddTrailingMetadata("grpc-retry-pushback-ms", "-1");
+  return grpc::Status(static_cast<grpc::StatusCode>(status.code()), std::string(status.message()),
+                      details.SerializeAsString());
 }
 
 Sha256Digest DigestOf(const std::string& bytes) {
@@ -34,7 +52,7 @@ class FakeService final : public v1::CrashIngest::Service {
   FakeIngestServer fake;  // under one_at_a_time while a client calls
   std::atomic<bool> ignore_chunks = false;
 
-  grpc::Status BeginCrash(grpc::ServerContext*, const v1::BeginCrashRequest* request,
+  grpc::Status BeginCrash(grpc::ServerContext* context, const v1::BeginCrashRequest* request,
                           v1::BeginCrashResponse* response) override {
     Manifest manifest;
     for (const v1::ManifestRegion& from : request->regions()) {
@@ -46,15 +64,25 @@ class FakeService final : public v1::CrashIngest::Service {
       manifest.regions.push_back(region);
     }
     const absl::MutexLock lock(&one_at_a_time);
-    const absl::StatusOr<BegunSession> begun =
-        fake.Begin(DeviceId(request->device()), manifest, request->note());
-    if (!begun.ok()) return ToGrpc(begun.status());
+    const CrashClues clues{.panic = request->hints().panic(), .priority = request->hints().priority()};
+    DeviceAccount account{.epoch = request->account().epoch(), .spooled = request->account().spooled()};
+    for (const v1::DeviceLoss& loss : request->account().lost())
+      account.lost.push_back({loss.reason(), loss.count()});
+    const DeviceId device(request->device());
+    const absl::StatusOr<BegunSession> begun = fake.Begin({.device = device,
+                                                           .manifest = manifest,
+                                                           .note = request->note(),
+                                                           .clues = clues,
+                                                           .account = account});
+    if (!begun.ok()) return Refuse(context, begun.status());
     response->set_state(begun->progress.complete ? v1::BeginCrashResponse::COMPLETE
                                                  : v1::BeginCrashResponse::NEW);
     response->set_session(begun->session.value());
     response->set_crash(begun->progress.crash);
     response->set_max_inflight_bytes(begun->max_inflight_bytes);
     response->set_chunk_bytes(kChunkBytes);
+    response->set_want(begun->want == Want::kLogOnly ? v1::WANT_LOG_ONLY : v1::WANT_ALL);
+    response->mutable_ask_again()->set_seconds(absl::ToInt64Seconds(begun->ask_again));
     for (const ChunkRange& range : begun->progress.missing) Add(range, response->add_missing());
     return grpc::Status::OK;
   }
@@ -92,12 +120,18 @@ class FakeService final : public v1::CrashIngest::Service {
                           DigestOf(chunk.sha256()),
                           {static_cast<ChunkEncoding>(chunk.encoding()), chunk.payload()}});
       }
-      if (!stream->Send(chunks, request.flush())) return ToGrpc(stream->Close());
+      const Ask ask = request.finish() ? Ask::kFinish : request.flush() ? Ask::kFlush : Ask::kNothing;
+      if (!stream->Send(chunks, ask)) return ToGrpc(stream->Close());
       Acknowledge(stream.get(), wire);
     }
     const absl::MutexLock lock(&one_at_a_time);
     stream->HalfClose();
     Acknowledge(stream.get(), wire);
+    if (const std::optional<StoredReceipt> receipt = stream->finished()) {
+      v1::PutChunksResponse last;
+      last.mutable_finished()->set_crash(receipt->crash);
+      wire->Write(last);
+    }
     return ToGrpc(stream->Close());
   }
 
@@ -195,15 +229,53 @@ TEST_F(GrpcIngestClientTest, CarriesTheServersWordsWhenRefused) {
   EXPECT_EQ(result.reason, "region 0: no such kind");
 }
 
+TEST_F(GrpcIngestClientTest, CarriesARefusalsReasonRuleAndDelay) {
+  const Refusal refusal{
+      .reason = "FLEET_RATE", .rule = "night", .wait = absl::Seconds(77), .not_before_next_boot = true};
+  service_.fake.begin_faults = {WithRefusal(absl::ResourceExhaustedError("later"), refusal)};
+  const UploadResult result = Upload(Crash());
+  EXPECT_TRUE(absl::IsResourceExhausted(result.status));
+  EXPECT_EQ(RefusalOf(result.status), refusal);
+}
+
+TEST_F(GrpcIngestClientTest, CarriesCluesAndTheDevicesAccount) {
+  GrpcIngestClient client(Channel(), {}, Clock::Real());
+  const CrashClues clues{.panic = "Oops\n\xff", .priority = 7};
+  const DeviceAccount account{.epoch = "e1", .lost = {{"age", 3}, {"full", 0}}, .spooled = 2};
+  const DeviceId device("edge-1");
+  const Manifest manifest;
+  ASSERT_TRUE(client.Begin({device, manifest, "", clues, account}).ok());
+  const absl::MutexLock lock(&service_.one_at_a_time);
+  EXPECT_EQ(service_.fake.clues.panic, "Oops\\x0a\\xff");
+  EXPECT_EQ(service_.fake.clues.priority, 7u);
+  EXPECT_EQ(service_.fake.account.epoch, "e1");
+  EXPECT_EQ(service_.fake.account.lost, (std::vector<std::pair<std::string, uint64_t>>{{"age", 3}}));
+  EXPECT_EQ(service_.fake.account.spooled, 2u);
+}
+
+TEST_F(GrpcIngestClientTest, SavesTheLastCall) {
+  EXPECT_EQ(Upload(Crash()).outcome, UploadOutcome::kStored);
+  EXPECT_EQ(service_.fake.finishes, 0);
+}
+
+TEST_F(GrpcIngestClientTest, CancelEndsWhatRunsAndWhatFollows) {
+  GrpcIngestClient client(Channel(), {}, Clock::Real());
+  service_.ignore_chunks = true;
+  const std::unique_ptr<ChunkStream> stream = client.PutChunks(SessionId("x"));
+  client.Cancel();
+  std::vector<ChunkRange> durable;
+  EXPECT_FALSE(stream->ReadAck(&durable));
+  EXPECT_TRUE(absl::IsCancelled(stream->Close()));
+  EXPECT_TRUE(absl::IsCancelled(client.Progress(SessionId("x")).status()));
+}
+
 TEST_F(GrpcIngestClientTest, GivesUpAStreamOnWhichNothingMoves) {
   GrpcIngestClient client(Channel(), {.stall_timeout = absl::Milliseconds(200)}, Clock::Real());
   service_.ignore_chunks = true;
-  const absl::StatusOr<BegunSession> begun = client.Begin(DeviceId("edge-1"), Manifest(), "");
-  ASSERT_TRUE(begun.ok()) << begun.status();
-  const std::unique_ptr<ChunkStream> stream = client.PutChunks(begun->session);
+  const std::unique_ptr<ChunkStream> stream = client.PutChunks(SessionId("x"));
   OutgoingChunk chunk{.raw_size = 3};
   chunk.encoded.bytes = "abc";
-  EXPECT_TRUE(stream->Send({chunk}, true));
+  EXPECT_TRUE(stream->Send({chunk}, Ask::kFlush));
   std::vector<ChunkRange> durable;
   EXPECT_FALSE(stream->ReadAck(&durable));
   EXPECT_TRUE(absl::IsDeadlineExceeded(stream->Close()));

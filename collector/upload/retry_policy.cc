@@ -39,18 +39,21 @@ Backoff::Backoff(const RetryPolicy& policy, Clock* clock, std::function<double()
 
 void Backoff::Progressed() {
   reached_ = true;
+  fruitless_ = 0;
   last_progress_ = clock_->Now();
   ceiling_ = policy_.first_delay;
 }
 
-bool Backoff::Wait() {
+bool Backoff::Wait(absl::Duration server_delay) {
+  if (++fruitless_ > policy_.max_fruitless) return false;
   const absl::Duration patience = reached_ ? policy_.patience : policy_.patience_unreached;
   const absl::Time now = clock_->Now();
   // A wall clock that was set back must not make the wait longer than it was going to be.
   last_progress_ = std::min(last_progress_, now);
   const absl::Duration left = patience - (now - last_progress_);
-  if (left <= absl::ZeroDuration()) return false;
-  clock_->Sleep(std::min(ceiling_ * random_(), left));
+  if (left <= server_delay) return false;
+  // The jitter comes on top: a fleet that was told the same delay must not come back together either.
+  clock_->Sleep(std::min(server_delay + ceiling_ * random_(), left));
   ceiling_ = std::min(ceiling_ * 2, policy_.max_delay);
   return true;
 }

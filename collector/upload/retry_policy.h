@@ -2,6 +2,7 @@
 #define COREFLEET_COLLECTOR_UPLOAD_RETRY_POLICY_H_
 
 #include <functional>
+#include <limits>
 
 #include "absl/status/status.h"
 #include "absl/time/time.h"
@@ -17,9 +18,14 @@ struct RetryPolicy {
   absl::Duration patience = absl::InfiniteDuration();
   // The same as long as the server never answered at all.
   absl::Duration patience_unreached = absl::InfiniteDuration();
+  // Gives up at this many breaks in a row without anything new becoming durable.
+  int max_fruitless = std::numeric_limits<int>::max();
 
   // For a device that has nothing else to do with its crash: never gives up.
   static RetryPolicy Endless() { return {}; }
+  // For a device that has other crashes, too: goes on as long as each attempt brings something, and leaves
+  // the rest of the waiting to its caller.
+  static RetryPolicy WhileItPays() { return {.max_fruitless = 1}; }
   // For a person who waits: an unreachable server is reported within 5 seconds.
   static RetryPolicy Interactive() {
     return {.first_delay = absl::Milliseconds(200),
@@ -53,14 +59,16 @@ class Backoff {
   // The server answered, whatever it said.
   void Reached() { reached_ = true; }
   bool reached() const { return reached_; }
-  // Sleeps before the next attempt. False, without sleeping, when it is time to give up.
-  bool Wait();
+  // Sleeps before the next attempt: its own jittered delay, on top of what the server asked for. False,
+  // without sleeping, when it is time to give up, or would be when the server wants to be asked again.
+  bool Wait(absl::Duration server_delay = absl::ZeroDuration());
 
  private:
   RetryPolicy policy_;
   Clock* clock_;
   std::function<double()> random_;
   bool reached_ = false;
+  int fruitless_ = 0;
   absl::Time last_progress_;
   absl::Duration ceiling_;
 };

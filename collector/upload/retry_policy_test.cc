@@ -45,6 +45,24 @@ TEST(Backoff, SurvivesAClockThatIsSetBack) {
   EXPECT_LE(clock.Now(), absl::FromUnixSeconds(1005) - absl::Hours(1));
 }
 
+TEST(Backoff, AServerMakesAWaitLongerAndNeverShorter) {
+  FakeClock clock(absl::FromUnixSeconds(1000));
+  Backoff backoff(RetryPolicy::Endless(), &clock, [] { return 0.5; });
+  ASSERT_TRUE(backoff.Wait(absl::Minutes(7)));
+  EXPECT_EQ(clock.Now() - absl::FromUnixSeconds(1000), absl::Minutes(7) + absl::Milliseconds(500));
+  ASSERT_TRUE(backoff.Wait(absl::ZeroDuration()));
+  EXPECT_EQ(clock.Now() - absl::FromUnixSeconds(1000), absl::Minutes(7) + absl::Milliseconds(1500));
+}
+
+TEST(Backoff, CountsFruitlessBreaksAnewOnProgress) {
+  FakeClock clock(absl::FromUnixSeconds(1000));
+  Backoff backoff(RetryPolicy::WhileItPays(), &clock, [] { return 0.5; });
+  EXPECT_TRUE(backoff.Wait());
+  backoff.Progressed();
+  EXPECT_TRUE(backoff.Wait());
+  EXPECT_FALSE(backoff.Wait());
+}
+
 TEST(SystemRandom, StaysBelowOne) {
   const std::function<double()> random = SystemRandom();
   for (int i = 0; i < 100; ++i) {

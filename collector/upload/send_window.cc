@@ -7,7 +7,6 @@ namespace {
 
 // Larger messages gain nothing on loopback and cost a device three copies of themselves.
 constexpr uint64_t kMessageBytes = 256 << 10;
-constexpr uint64_t kMaxWindowBytes = 8 << 20;
 // A server that states less than this would not let four whole chunks travel at once.
 constexpr uint64_t kMinWindowBytes = 4 * kChunkBytes;
 constexpr uint64_t kMinCost = 4096;
@@ -20,8 +19,8 @@ uint64_t WindowCost(const OutgoingChunk& chunk) {
   return std::max<uint64_t>(chunk.encoded.bytes.size(), kMinCost);
 }
 
-SendWindow::SendWindow(uint64_t max_inflight_bytes, bool careful)
-    : max_inflight_bytes_(std::clamp(max_inflight_bytes, kMinWindowBytes, kMaxWindowBytes)),
+SendWindow::SendWindow(uint64_t servers_most, uint64_t own_most, bool careful)
+    : max_inflight_bytes_(std::clamp(std::min(servers_most, own_most), kMinWindowBytes, kMaxWindowBytes)),
       careful_(careful) {}
 
 uint64_t SendWindow::limit() const {

@@ -19,7 +19,8 @@ namespace corefleet {
 // what a further break can cost stays a small part of what was gained.
 class SendWindow {
  public:
-  SendWindow(uint64_t max_inflight_bytes, bool careful);
+  // `servers_most` is what the server allows, `own_most` what the sender has memory for; bytes.
+  SendWindow(uint64_t servers_most, uint64_t own_most, bool careful);
 
   // Encoded bytes that the next message may have; it always may have one chunk.
   uint64_t message_bytes() const;
@@ -52,6 +53,9 @@ class SendWindow {
 // What a chunk counts in the window: its encoded bytes, and never less than 4 KiB, which bounds how many
 // there can be.
 uint64_t WindowCost(const OutgoingChunk& chunk);
+
+// What a sender that has memory enough keeps in flight.
+inline constexpr uint64_t kMaxWindowBytes = 8 << 20;
 
 }  // namespace corefleet
 

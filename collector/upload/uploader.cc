@@ -9,6 +9,7 @@
 #include "absl/strings/str_cat.h"
 #include "base/status_macros.h"
 #include "collector/upload/announcement.h"
+#include "collector/upload/chunk_cursor.h"
 #include "collector/upload/send_window.h"
 
 namespace corefleet {
@@ -18,71 +19,73 @@ namespace {
 constexpr int kMaxRootMismatches = 3;
 constexpr size_t kMaxChunksPerMessage = 256;
 
-// Walks over the chunks of some ranges.
-class ChunkCursor {
- public:
-  explicit ChunkCursor(const std::vector<ChunkRange>& ranges) : ranges_(ranges) { SkipEmpty(); }
-  bool done() const { return range_ == ranges_.size(); }
-  uint32_t region() const { return ranges_[range_].region; }
-  uint64_t chunk() const { return ranges_[range_].first + offset_; }
-  void Advance() {
-    ++offset_;
-    SkipEmpty();
-  }
-
- private:
-  void SkipEmpty() {
-    while (!done() && offset_ >= ranges_[range_].count) {
-      ++range_;
-      offset_ = 0;
-    }
-  }
-
-  const std::vector<ChunkRange>& ranges_;
-  size_t range_ = 0;
-  uint64_t offset_ = 0;
-};
-
 // One crash on its way.
 class Journey {
  public:
-  Journey(const Uploader::Options& options, const Uploader::Dependencies& dependencies,
-          Announcement announcement)
+  Journey(const Uploader::Options& options, const Uploader::Dependencies& dependencies, OutgoingCrash* crash)
       : options_(options),
         deps_(dependencies),
-        announcement_(std::move(announcement)),
+        crash_(crash),
         backoff_(options.retry, dependencies.clock, dependencies.random),
-        total_bytes_(RawBytes(announcement_.manifest())) {}
+        total_bytes_(RawBytes(crash->manifest())) {}
 
   UploadResult Run() {
     while (!result_) {
       const absl::Status status = Attempt();
       if (!result_) Recover(status);
     }
+    result_->want = want_;
+    result_->rule = rule_;
+    result_->weight = weight_;
+    result_->progressed = progressed_;
     return *std::move(result_);
   }
 
  private:
   // One try to get to the end from wherever the server says we are. Not OK: it broke. Else result_ is set.
   absl::Status Attempt() {
+    if (!MaySend(0)) return absl::OkStatus();
     RETURN_IF_ERROR(LearnWhatIsMissing());
     if (progress_.complete) {
       // If we asked to finish before, its answer was lost on the way and the crash is ours.
       Stored(progress_.crash, /*before=*/!finish_tried_);
       return absl::OkStatus();
     }
+    if (!MaySend(0)) return absl::OkStatus();
     if (!progress_.missing.empty()) RETURN_IF_ERROR(SendMissing());
     if (result_) return absl::OkStatus();
     return Finish();
   }
 
+  // False when the upload is to end here, with result_ set.
+  bool MaySend(uint64_t bytes) {
+    if (!deps_.may_send) return true;
+    if (absl::Status verdict = deps_.may_send(bytes, want_); !verdict.ok()) {
+      End(UploadOutcome::kStopped, std::move(verdict));
+      return false;
+    }
+    return true;
+  }
+
+  void End(UploadOutcome outcome, absl::Status status) {
+    const std::string reason(status.message());
+    result_ = UploadResult{.outcome = outcome, .reason = reason, .status = std::move(status)};
+  }
+
   absl::Status LearnWhatIsMissing() {
     if (session_.empty()) {
-      absl::StatusOr<BegunSession> begun =
-          deps_.client->Begin(options_.device, announcement_.manifest(), options_.note);
+      absl::StatusOr<BegunSession> begun = deps_.client->Begin({.device = options_.device,
+                                                                .manifest = crash_->manifest(),
+                                                                .note = options_.note,
+                                                                .clues = crash_->clues(),
+                                                                .account = options_.account});
       RETURN_IF_ERROR(Heard(begun.status()));
       session_ = begun->session;
       max_inflight_bytes_ = begun->max_inflight_bytes;
+      want_ = begun->want;
+      rule_ = begun->rule;
+      weight_ = begun->weight;
+      ask_again_ = begun->ask_again;
       progress_ = std::move(begun->progress);
     } else {
       absl::StatusOr<SessionProgress> progress = deps_.client->Progress(session_);
@@ -94,18 +97,25 @@ class Journey {
   }
 
   absl::Status SendMissing() {
-    SendWindow window(max_inflight_bytes_, broken_before_);
+    SendWindow window(max_inflight_bytes_, options_.max_window_bytes, broken_before_);
     std::unique_ptr<ChunkStream> stream = deps_.client->PutChunks(session_);
     ChunkCursor cursor(progress_.missing);
     bool whole = true;
     while (whole && !cursor.done() && !result_) whole = SendMessage(&cursor, &window, stream.get());
-    if (result_) return absl::OkStatus();  // The files changed; destroying the stream cuts it.
-    if (whole) {
+    const bool stopped = result_ && result_->outcome == UploadOutcome::kStopped;
+    if (result_ && !stopped) return absl::OkStatus();  // The files changed; destroying the stream cuts it.
+    if (whole || stopped) {
+      // Who was stopped, too, waits for what is on its way: it need not travel again.
       stream->HalfClose();
       while (TakeAck(&window, stream.get())) {
       }
     }
     const absl::Status status = Heard(stream->Close());
+    if (stopped) return absl::OkStatus();
+    if (const std::optional<StoredReceipt> receipt = stream->finished(); receipt && status.ok()) {
+      Stored(receipt->crash, /*before=*/false);
+      return absl::OkStatus();
+    }
     broken_before_ = broken_before_ || !status.ok() || !window.idle();
     if (status.ok() && !window.idle()) {
       return absl::UnavailableError("the server ended the stream before it acknowledged everything");
@@ -116,12 +126,23 @@ class Journey {
   // False when the stream broke.
   bool SendMessage(ChunkCursor* cursor, SendWindow* window, ChunkStream* stream) {
     const std::vector<OutgoingChunk> chunks = ReadChunks(cursor, window->message_bytes());
-    if (result_) return false;
-    if (!stream->Send(chunks, window->Sending(chunks) || cursor->done())) return false;
+    if (result_ || !MaySend(EncodedBytes(chunks))) return false;
+    Ask ask = window->Sending(chunks) ? Ask::kFlush : Ask::kNothing;
+    if (cursor->done()) {
+      ask = Ask::kFinish;
+      finish_tried_ = true;
+    }
+    if (!stream->Send(chunks, ask)) return false;
     while (window->full() && !window->idle()) {
       if (!TakeAck(window, stream)) return false;
     }
     return true;
+  }
+
+  static uint64_t EncodedBytes(const std::vector<OutgoingChunk>& chunks) {
+    uint64_t bytes = 0;
+    for (const OutgoingChunk& chunk : chunks) bytes += chunk.encoded.bytes.size();
+    return bytes;
   }
 
   // At least one chunk, and as many as fit into `bytes`.
@@ -131,7 +152,7 @@ class Journey {
     while (!cursor->done() && chunks.size() < kMaxChunksPerMessage) {
       // Room for a whole chunk, so that what was read and encoded never has to wait for the next message.
       if (!chunks.empty() && taken + kChunkBytes > bytes) break;
-      absl::StatusOr<OutgoingChunk> chunk = announcement_.Read(cursor->region(), cursor->chunk());
+      absl::StatusOr<OutgoingChunk> chunk = crash_->Read(cursor->region(), cursor->chunk());
       if (!chunk.ok()) {
         CannotRead(chunk.status());
         break;
@@ -147,7 +168,10 @@ class Journey {
     std::vector<ChunkRange> durable;
     if (!stream->ReadAck(&durable)) return false;
     const uint64_t raw_bytes = window->Acknowledged(durable);
-    if (raw_bytes > 0) backoff_.Progressed();
+    if (raw_bytes > 0) {
+      backoff_.Progressed();
+      progressed_ = true;
+    }
     durable_bytes_ = std::min(total_bytes_, durable_bytes_ + raw_bytes);
     Show();
     return true;
@@ -163,7 +187,7 @@ class Journey {
 
   absl::Status FinishFailed(const absl::Status& status) {
     if (absl::IsDataLoss(status) && ++root_mismatches_ >= kMaxRootMismatches) {
-      result_ = UploadResult{UploadOutcome::kRefused, "", std::string(status.message())};
+      End(UploadOutcome::kRefused, status);
     }
     return status;
   }
@@ -172,7 +196,7 @@ class Journey {
   void Recover(const absl::Status& status) {
     switch (RemedyFor(status.code())) {
       case Remedy::kGiveUp:
-        result_ = UploadResult{UploadOutcome::kRefused, "", std::string(status.message())};
+        End(UploadOutcome::kRefused, status);
         return;
       case Remedy::kBeginAgain:
         session_ = SessionId();
@@ -181,11 +205,13 @@ class Journey {
         break;
     }
     if (deps_.on_retry) deps_.on_retry(status);
-    if (backoff_.Wait()) return;
-    result_ =
-        UploadResult{UploadOutcome::kUnreachable, "",
-                     backoff_.reached() ? absl::StrCat("the server stopped answering: ", status.message())
-                                        : std::string(status.message())};
+    const Refusal refusal = RefusalOf(status);
+    if (!refusal.not_before_next_boot && backoff_.Wait(refusal.wait)) return;
+    End(UploadOutcome::kUnreachable, status);
+    if (backoff_.reached())
+      result_->reason = absl::StrCat("the server stopped answering: ", status.message());
+    if (!refusal.reason.empty())
+      result_->reason = absl::StrCat("not now (", refusal.reason, "): ", status.message());
   }
 
   absl::Status Heard(const absl::Status& status) {
@@ -195,23 +221,27 @@ class Journey {
 
   void CannotRead(const absl::Status& status) {
     // OUT_OF_RANGE is the server asking for what there is not; everything else is the files' doing.
-    const bool refused = absl::IsOutOfRange(status);
-    result_ = UploadResult{refused ? UploadOutcome::kRefused : UploadOutcome::kChanged, "",
-                           std::string(status.message())};
+    End(absl::IsOutOfRange(status) ? UploadOutcome::kRefused : UploadOutcome::kChanged, status);
     // What was announced will never be complete. If the server cannot hear this, the session expires by
     // itself.
     deps_.client->Abandon(session_).IgnoreError();
   }
 
   void Stored(const std::string& crash, bool before) {
+    if (want_ == Want::kLogOnly) {
+      result_ =
+          UploadResult{.outcome = UploadOutcome::kStoredInPart, .crash = crash, .ask_again = ask_again_};
+      return;
+    }
     durable_bytes_ = total_bytes_;
     Show();
-    result_ = UploadResult{before ? UploadOutcome::kAlreadyStored : UploadOutcome::kStored, crash, ""};
+    result_ = UploadResult{.outcome = before ? UploadOutcome::kAlreadyStored : UploadOutcome::kStored,
+                           .crash = crash};
   }
 
   void ShowMissing() {
     uint64_t missing = 0;
-    const std::vector<ManifestRegion>& regions = announcement_.manifest().regions;
+    const std::vector<ManifestRegion>& regions = crash_->manifest().regions;
     for (const ChunkRange& range : progress_.missing) {
       if (range.region >= regions.size()) continue;
       const uint64_t count = std::min(range.count, ChunkCount(regions[range.region].size));
@@ -227,7 +257,7 @@ class Journey {
 
   const Uploader::Options& options_;
   const Uploader::Dependencies& deps_;
-  Announcement announcement_;
+  OutgoingCrash* crash_;
   Backoff backoff_;
   const uint64_t total_bytes_;
   uint64_t durable_bytes_ = 0;
@@ -235,6 +265,11 @@ class Journey {
   SessionId session_;
   uint64_t max_inflight_bytes_ = 0;
   SessionProgress progress_;
+  Want want_ = Want::kAll;
+  std::string rule_;
+  uint32_t weight_ = 1;
+  absl::Duration ask_again_ = absl::ZeroDuration();
+  bool progressed_ = false;
   bool broken_before_ = false;
   bool finish_tried_ = false;
   int root_mismatches_ = 0;
@@ -250,15 +285,19 @@ UploadResult Uploader::Upload(const RegionSet& set) {
   absl::StatusOr<Announcement> announcement = Announcement::Of(set);
   if (!announcement.ok()) {
     const bool changing = absl::IsUnavailable(announcement.status());
-    return {changing ? UploadOutcome::kChanged : UploadOutcome::kRefused, "",
-            std::string(announcement.status().message())};
+    return {.outcome = changing ? UploadOutcome::kChanged : UploadOutcome::kRefused,
+            .reason = std::string(announcement.status().message()),
+            .status = announcement.status()};
   }
-  return Journey(options_, dependencies_, *std::move(announcement)).Run();
+  return Upload(*announcement);
 }
+
+UploadResult Uploader::Upload(OutgoingCrash& crash) { return Journey(options_, dependencies_, &crash).Run(); }
 
 absl::string_view OutcomeName(UploadOutcome outcome) {
   switch (outcome) {
     case UploadOutcome::kStored:
+    case UploadOutcome::kStoredInPart:
       return "STORED";
     case UploadOutcome::kAlreadyStored:
       return "ALREADY_STORED";

@@ -46,7 +46,8 @@ class UploaderTest : public testing::Test {
                        .clock = &clock_,
                        .random = [] { return 0.5; },
                        .on_progress = [this](const UploadProgress& progress) { progress_ = progress; },
-                       .on_retry = [this](const absl::Status&) { ++retries_; }});
+                       .on_retry = [this](const absl::Status&) { ++retries_; },
+                       .may_send = may_send_});
     return uploader.Upload(set);
   }
 
@@ -63,6 +64,7 @@ class UploaderTest : public testing::Test {
   FakeClock clock_{absl::FromUnixSeconds(1000)};
   UploadProgress progress_;
   int retries_ = 0;
+  std::function<absl::Status(uint64_t, Want)> may_send_;
 };
 
 TEST_F(UploaderTest, BringsACrashOverInOneGo) {
@@ -121,6 +123,107 @@ TEST_F(UploaderTest, DoesWhatEachStatusAsks) {
     EXPECT_EQ(Upload(set).outcome, UploadOutcome::kStored) << fault;
     ExpectStoredWhole(set);
   }
+}
+
+TEST_F(UploaderTest, SavesTheLastCall) {
+  ASSERT_EQ(Upload(SmallCrash()).outcome, UploadOutcome::kStored);
+  EXPECT_EQ(server_.finishes, 0);
+}
+
+TEST_F(UploaderTest, FinishesByItselfWhereTheServerDoesNot) {
+  server_.finishes_in_stream = false;
+  const UploadResult result = Upload(SmallCrash());
+  EXPECT_EQ(result.outcome, UploadOutcome::kStored) << result.reason;
+  EXPECT_EQ(result.crash.size(), 32u);
+  EXPECT_EQ(server_.finishes, 1);
+}
+
+TEST_F(UploaderTest, ALogOnlyAnswerIsStoredInPartAndTheRestWhenAskedAgain) {
+  const RegionSet set = SmallCrash();
+  server_.want = Want::kLogOnly;
+  server_.ask_again = absl::Hours(6);
+  const UploadResult part = Upload(set);
+  EXPECT_EQ(part.outcome, UploadOutcome::kStoredInPart) << part.reason;
+  EXPECT_EQ(part.crash.size(), 32u);
+  EXPECT_EQ(part.ask_again, absl::Hours(6));
+  EXPECT_EQ(server_.chunks_received, 1);
+  EXPECT_EQ(OutcomeName(part.outcome), "STORED");
+
+  EXPECT_EQ(Upload(set).outcome, UploadOutcome::kStoredInPart);
+  EXPECT_EQ(server_.chunks_received, 1);
+
+  server_.want = Want::kAll;
+  EXPECT_EQ(Upload(set).outcome, UploadOutcome::kStored);
+  ExpectStoredWhole(set);
+  EXPECT_EQ(server_.chunks_received, kSmallCrashChunks);
+}
+
+TEST_F(UploaderTest, StaysAwayAsLongAsTheServerSays) {
+  server_.begin_faults = {
+      WithRefusal(absl::ResourceExhaustedError("later"), {.reason = "RATE", .wait = absl::Minutes(10)})};
+  EXPECT_EQ(Upload(SmallCrash(), RetryPolicy::Endless()).outcome, UploadOutcome::kStored);
+  EXPECT_GE(clock_.Now() - absl::FromUnixSeconds(1000), absl::Minutes(10));
+}
+
+TEST_F(UploaderTest, DoesNotWaitLongerThanItsPatience) {
+  server_.begin_faults = {WithRefusal(absl::ResourceExhaustedError("later"),
+                                      {.reason = "RATE", .rule = "night", .wait = absl::Minutes(10)})};
+  const UploadResult result = Upload(SmallCrash());
+  EXPECT_EQ(result.outcome, UploadOutcome::kUnreachable);
+  EXPECT_EQ(result.reason, "not now (RATE): later");
+  EXPECT_EQ(RefusalOf(result.status).wait, absl::Minutes(10));
+  EXPECT_EQ(RefusalOf(result.status).rule, "night");
+  EXPECT_EQ(server_.begins, 1);
+}
+
+TEST_F(UploaderTest, NotBeforeTheNextBootIsNotAgain) {
+  server_.begin_faults = {
+      WithRefusal(absl::UnavailableError("go away"), {.reason = "KILLED", .not_before_next_boot = true})};
+  EXPECT_EQ(Upload(SmallCrash(), RetryPolicy::Endless()).outcome, UploadOutcome::kUnreachable);
+  EXPECT_EQ(server_.begins, 1);
+}
+
+TEST_F(UploaderTest, GoesOnAsLongAsItPays) {
+  RegionSet set;
+  set.regions = {RegionOf("md_Kbig1.BIN", Noise(40 * kChunkBytes, 7))};
+  server_.cut_every = 4;
+  EXPECT_EQ(Upload(set, RetryPolicy::WhileItPays()).outcome, UploadOutcome::kStored);
+  server_ = FakeIngestServer();
+  server_.stream_faults = {{0, absl::UnavailableError("cut")}, {0, absl::UnavailableError("cut again")}};
+  EXPECT_EQ(Upload(set, RetryPolicy::WhileItPays()).outcome, UploadOutcome::kUnreachable);
+  EXPECT_EQ(server_.begins, 1);
+}
+
+TEST_F(UploaderTest, StopsWhenItMayNotSendAndKeepsWhatItSent) {
+  RegionSet set;
+  set.regions = {RegionOf("md_Kbig1.BIN", Noise(64 * kChunkBytes, 3))};
+  uint64_t left = 20 * kChunkBytes;
+  may_send_ = [&left](uint64_t bytes, Want) {
+    if (bytes > left) return absl::ResourceExhaustedError("the day's bytes are spent");
+    left -= bytes;
+    return absl::OkStatus();
+  };
+  const UploadResult result = Upload(set);
+  EXPECT_EQ(result.outcome, UploadOutcome::kStopped);
+  EXPECT_EQ(result.reason, "the day's bytes are spent");
+  EXPECT_TRUE(result.progressed);
+  EXPECT_EQ(server_.durable.size(), 20u);
+
+  left = ~uint64_t{0};
+  EXPECT_EQ(Upload(set).outcome, UploadOutcome::kStored);
+  EXPECT_EQ(server_.chunks_received, 64);
+  ExpectStoredWhole(set);
+}
+
+TEST_F(UploaderTest, AsksOnceMoreWhenItKnowsWhatIsWanted) {
+  server_.want = Want::kLogOnly;
+  std::vector<Want> asked;
+  may_send_ = [&asked](uint64_t, Want want) {
+    asked.push_back(want);
+    return absl::OkStatus();
+  };
+  Upload(SmallCrash());
+  EXPECT_EQ(asked, (std::vector<Want>{Want::kAll, Want::kLogOnly, Want::kLogOnly}));
 }
 
 TEST_F(UploaderTest, NeverRepeatsWhatIsRefused) {
@@ -217,7 +320,7 @@ OutgoingChunk ChunkOf(uint64_t chunk, size_t bytes) {
 }
 
 TEST(SendWindow, ACarefulStreamGrowsWithWhatItBroughtOver) {
-  SendWindow window(8 << 20, /*careful=*/true);
+  SendWindow window(8 << 20, kMaxWindowBytes, /*careful=*/true);
   EXPECT_EQ(window.message_bytes(), 0u);  // one chunk
   for (uint64_t i = 0; i < 40; ++i) {
     EXPECT_TRUE(window.Sending({ChunkOf(i, 60000)}));
@@ -227,7 +330,7 @@ TEST(SendWindow, ACarefulStreamGrowsWithWhatItBroughtOver) {
 }
 
 TEST(SendWindow, AStrangeServersAcknowledgementsCostNothing) {
-  SendWindow window(8 << 20, /*careful=*/false);
+  SendWindow window(8 << 20, kMaxWindowBytes, /*careful=*/false);
   window.Sending({ChunkOf(5, 100)});
   EXPECT_EQ(window.Acknowledged({{9, 0, ~uint64_t{0}}, {0, 1000, ~uint64_t{0}}}), 0u);
   EXPECT_EQ(window.Acknowledged({{0, 0, ~uint64_t{0}}}), kChunkBytes);
