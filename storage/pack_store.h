@@ -31,6 +31,7 @@ class PackStore {
 
   // Stores a pack. When it returns OK the bytes are durable: they survive kill -9 and a power cut. Blocks
   // until then; calls that wait at the same time share one sync.
+  //   INVALID_ARGUMENT  more than 64 MiB
   virtual absl::StatusOr<PackRef> Put(ByteView pack) = 0;
 
   // Fills `out` from `offset` bytes into the pack.
@@ -41,32 +42,30 @@ class PackStore {
 
   // The keys under which packs lie and to which nothing is added any more, sorted. For reconciliation, as all
   // below.
-  virtual absl::StatusOr<std::vector<std::string>> ClosedKeys() {
-    return absl::UnimplementedError("not yet");
-  }
+  virtual absl::StatusOr<std::vector<std::string>> ClosedKeys() = 0;
 
-  // What lies under a key, in order: every pack whose record is whole. What is torn or damaged is skipped and
-  // counted in `damaged`; what was released is not there.
-  //   NOT_FOUND  no such key
+  // What lies under a key, in order: every pack whose record is whole, by its checksum. What is torn or
+  // damaged is skipped and counted; what was released is not there. Reads every byte.
+  //   NOT_FOUND            no such key
+  //   FAILED_PRECONDITION  it is still written to
   struct KeptPack {
     PackRef ref;
-    std::string session;  // out of the pack's own index
+    std::string session;  // out of the pack's own index; empty if it has none
   };
   struct KeyContents {
     std::vector<KeptPack> packs;
-    uint64_t damaged = 0;   // records that are there and not whole
+    uint64_t damaged = 0;   // stretches that are no whole record: torn tails, and what a disk has spoilt
     absl::Time changed_at;  // when it was last written to
   };
-  virtual absl::StatusOr<KeyContents> Contents(const std::string& key) {
-    return absl::UnimplementedError("not yet");
-  }
+  virtual absl::StatusOr<KeyContents> Contents(const std::string& key) = 0;
 
   // Gives back the room of a pack that nobody names. Reading it afterwards is NOT_FOUND or DATA_LOSS. OK if
-  // it is gone.
-  virtual absl::Status Release(const PackRef& ref) { return absl::UnimplementedError("not yet"); }
-  // Removes a key and all that lies under it. OK if it is gone.
+  // it is gone. A power cut leaves the pack whole or released.
+  //   FAILED_PRECONDITION  its key is still written to, or no such pack lies there
+  virtual absl::Status Release(const PackRef& ref) = 0;
+  // Removes a key and all that lies under it. OK if it is gone. A power cut may bring it back, whole.
   //   FAILED_PRECONDITION  it is still written to
-  virtual absl::Status Remove(const std::string& key) { return absl::UnimplementedError("not yet"); }
+  virtual absl::Status Remove(const std::string& key) = 0;
 
   // Bytes in use, and bytes that can still be written, as well as the store can tell.
   virtual uint64_t StoredBytes() = 0;

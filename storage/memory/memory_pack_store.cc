@@ -5,6 +5,8 @@
 #include "absl/strings/str_cat.h"
 #include "base/status_macros.h"
 #include "core/bytes/byte_source.h"
+#include "core/digest/digest.h"
+#include "storage/pack.h"
 
 namespace corefleet {
 
@@ -12,8 +14,8 @@ absl::StatusOr<PackRef> MemoryPackStore::Put(ByteView pack) {
   absl::MutexLock lock(&mutex_);
   RETURN_IF_ERROR(put_status_);
   if (pack.size() > free_bytes_) return absl::ResourceExhaustedError("no memory is left for packs");
-  const std::string key = absl::StrCat("memory-", packs_.size());
-  packs_[key].assign(pack.begin(), pack.end());
+  const std::string key = absl::StrCat("memory-", next_++);
+  packs_[key] = {.bytes = {pack.begin(), pack.end()}, .sum = Crc32c(pack), .put_at = now_};
   free_bytes_ -= pack.size();
   stored_bytes_ += pack.size();
   return PackRef{.key = key, .offset = 0, .size = pack.size()};
@@ -25,9 +27,57 @@ absl::Status MemoryPackStore::Read(const PackRef& ref, uint64_t offset, absl::Sp
   const auto it = packs_.find(ref.key);
   if (it == packs_.end() || ref.offset != 0) return absl::NotFoundError(absl::StrCat("no pack ", ref.key));
   RETURN_IF_ERROR(CheckRange(offset, out.size(), ref.size));
-  if (ref.size > it->second.size())
+  if (ref.size > it->second.bytes.size())
     return absl::DataLossError(absl::StrCat("pack ", ref.key, " is cut short"));
-  std::copy_n(it->second.begin() + static_cast<ptrdiff_t>(offset), out.size(), out.begin());
+  std::copy_n(it->second.bytes.begin() + static_cast<ptrdiff_t>(offset), out.size(), out.begin());
+  return absl::OkStatus();
+}
+
+absl::StatusOr<std::vector<std::string>> MemoryPackStore::ClosedKeys() {
+  absl::MutexLock lock(&mutex_);
+  RETURN_IF_ERROR(read_status_);
+  std::vector<std::string> keys;
+  for (const auto& [key, kept] : packs_) keys.push_back(key);
+  return keys;
+}
+
+absl::StatusOr<PackStore::KeyContents> MemoryPackStore::Contents(const std::string& key) {
+  absl::MutexLock lock(&mutex_);
+  RETURN_IF_ERROR(read_status_);
+  const auto it = packs_.find(key);
+  if (it == packs_.end()) return absl::NotFoundError(absl::StrCat("no pack ", key));
+  const Kept& kept = it->second;
+  KeyContents contents{.changed_at = kept.put_at};
+  if (Crc32c(kept.bytes) != kept.sum) {
+    contents.damaged = 1;
+    return contents;
+  }
+  const auto index = ReadPackIndex(kept.bytes);
+  contents.packs.push_back(
+      {{.key = key, .offset = 0, .size = kept.bytes.size()}, index.ok() ? index->session : ""});
+  return contents;
+}
+
+absl::Status MemoryPackStore::Release(const PackRef& ref) {
+  {
+    absl::MutexLock lock(&mutex_);
+    const auto it = packs_.find(ref.key);
+    if (it == packs_.end()) return absl::OkStatus();
+    if (ref.offset != 0 || ref.size != it->second.bytes.size()) {
+      return absl::FailedPreconditionError(absl::StrCat("no such pack in ", ref.key));
+    }
+  }
+  return Remove(ref.key);
+}
+
+absl::Status MemoryPackStore::Remove(const std::string& key) {
+  absl::MutexLock lock(&mutex_);
+  RETURN_IF_ERROR(read_status_);
+  const auto it = packs_.find(key);
+  if (it == packs_.end()) return absl::OkStatus();
+  stored_bytes_ -= it->second.bytes.size();
+  free_bytes_ += it->second.bytes.size();
+  packs_.erase(it);
   return absl::OkStatus();
 }
 
@@ -56,9 +106,14 @@ void MemoryPackStore::SetFreeBytes(uint64_t bytes) {
   free_bytes_ = bytes;
 }
 
+void MemoryPackStore::SetNow(absl::Time now) {
+  absl::MutexLock lock(&mutex_);
+  now_ = now;
+}
+
 void MemoryPackStore::Damage(const PackRef& ref, uint64_t offset) {
   absl::MutexLock lock(&mutex_);
-  packs_.at(ref.key).at(offset) ^= 0x10;
+  packs_.at(ref.key).bytes.at(offset) ^= 0x10;
 }
 
 }  // namespace corefleet

@@ -17,6 +17,10 @@ class MemoryPackStore final : public PackStore {
  public:
   absl::StatusOr<PackRef> Put(ByteView pack) override;
   absl::Status Read(const PackRef& ref, uint64_t offset, absl::Span<uint8_t> out) override;
+  absl::StatusOr<std::vector<std::string>> ClosedKeys() override;
+  absl::StatusOr<KeyContents> Contents(const std::string& key) override;
+  absl::Status Release(const PackRef& ref) override;
+  absl::Status Remove(const std::string& key) override;
   uint64_t StoredBytes() override;
   uint64_t FreeBytes() override;
 
@@ -25,12 +29,22 @@ class MemoryPackStore final : public PackStore {
   void SetReadStatus(absl::Status status);
   // Bytes that may still be written; a Put beyond gives RESOURCE_EXHAUSTED.
   void SetFreeBytes(uint64_t bytes);
+  // What time packs that are put from now on get.
+  void SetNow(absl::Time now);
   // Turns over one stored bit, as a bad disk does. `offset` must lie in the pack.
   void Damage(const PackRef& ref, uint64_t offset);
 
  private:
+  struct Kept {
+    std::vector<uint8_t> bytes;
+    uint32_t sum = 0;  // as it was put
+    absl::Time put_at;
+  };
+
   absl::Mutex mutex_;
-  std::map<std::string, std::vector<uint8_t>> packs_ ABSL_GUARDED_BY(mutex_);
+  std::map<std::string, Kept> packs_ ABSL_GUARDED_BY(mutex_);
+  uint64_t next_ ABSL_GUARDED_BY(mutex_) = 0;
+  absl::Time now_ ABSL_GUARDED_BY(mutex_) = absl::FromUnixSeconds(1'800'000'000);
   uint64_t stored_bytes_ ABSL_GUARDED_BY(mutex_) = 0;
   uint64_t free_bytes_ ABSL_GUARDED_BY(mutex_) = uint64_t{1} << 40;
   absl::Status put_status_ ABSL_GUARDED_BY(mutex_);

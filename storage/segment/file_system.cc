@@ -89,6 +89,51 @@ class RealReadFile final : public ReadFile {
   const std::string path_;
 };
 
+class RealPatchFile final : public PatchFile {
+ public:
+  RealPatchFile(int fd, std::string path) : fd_(fd), path_(std::move(path)) {}
+
+  absl::Status WriteAt(uint64_t offset, ByteView bytes) override {
+    while (!bytes.empty()) {
+      const ssize_t written = ::pwrite(fd_.get(), bytes.data(), bytes.size(), static_cast<off_t>(offset));
+      if (written < 0 && errno == EINTR) continue;
+      if (written < 0) return Failed("write", path_);
+      offset += static_cast<uint64_t>(written);
+      bytes.remove_prefix(static_cast<size_t>(written));
+    }
+    return absl::OkStatus();
+  }
+
+  absl::Status Punch(uint64_t offset, uint64_t size) override {
+    const int how = FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE;
+    while (size > 0 &&
+           ::fallocate(fd_.get(), how, static_cast<off_t>(offset), static_cast<off_t>(size)) != 0) {
+      if (errno == EINTR) continue;
+      if (errno == EOPNOTSUPP || errno == ENOSYS)
+        return absl::UnimplementedError("no holes on this file system");
+      return absl::UnavailableError(Failed("punch a hole into", path_).message());
+    }
+    return absl::OkStatus();
+  }
+
+  absl::Status Sync() override {
+    if (::fdatasync(fd_.get()) != 0) return Failed("sync", path_);
+    return absl::OkStatus();
+  }
+
+ private:
+  const Descriptor fd_;
+  const std::string path_;
+};
+
+FileSystem::Entry EntryOf(const std::string& name, const struct stat& info) {
+  const auto size = static_cast<uint64_t>(info.st_size);
+  return {.name = name,
+          .size = size,
+          .occupied = std::min<uint64_t>(size, static_cast<uint64_t>(info.st_blocks) * 512),
+          .changed_at = absl::TimeFromTimespec(info.st_mtim)};
+}
+
 class RealFileSystem final : public FileSystem {
  public:
   absl::StatusOr<std::vector<Entry>> List(const std::string& dir) override {
@@ -98,9 +143,19 @@ class RealFileSystem final : public FileSystem {
     while (const dirent* entry = ::readdir(handle.get())) {
       struct stat info;
       if (::fstatat(::dirfd(handle.get()), entry->d_name, &info, AT_SYMLINK_NOFOLLOW) != 0) continue;
-      if (S_ISREG(info.st_mode)) entries.push_back({entry->d_name, static_cast<uint64_t>(info.st_size)});
+      if (S_ISREG(info.st_mode)) entries.push_back(EntryOf(entry->d_name, info));
     }
     return entries;
+  }
+
+  absl::StatusOr<Entry> Find(const std::string& path) override {
+    struct stat info;
+    if (::lstat(path.c_str(), &info) != 0) {
+      if (errno == ENOENT) return absl::NotFoundError(absl::StrCat("no file ", path));
+      return absl::UnavailableError(Failed("look at", path).message());
+    }
+    if (!S_ISREG(info.st_mode)) return absl::NotFoundError(absl::StrCat(path, " is no plain file"));
+    return EntryOf(path.substr(path.rfind('/') + 1), info);
   }
 
   absl::StatusOr<std::unique_ptr<AppendFile>> Create(const std::string& path) override {
@@ -114,6 +169,13 @@ class RealFileSystem final : public FileSystem {
     if (fd < 0 && errno == ENOENT) return absl::NotFoundError(absl::StrCat("no file ", path));
     if (fd < 0) return absl::UnavailableError(Failed("open", path).message());
     return std::unique_ptr<ReadFile>(std::make_unique<RealReadFile>(fd, path));
+  }
+
+  absl::StatusOr<std::unique_ptr<PatchFile>> OpenForPatching(const std::string& path) override {
+    const int fd = ::open(path.c_str(), O_RDWR | O_CLOEXEC | O_NOFOLLOW);
+    if (fd < 0 && errno == ENOENT) return absl::NotFoundError(absl::StrCat("no file ", path));
+    if (fd < 0) return absl::UnavailableError(Failed("open", path).message());
+    return std::unique_ptr<PatchFile>(std::make_unique<RealPatchFile>(fd, path));
   }
 
   absl::Status SyncDirectory(const std::string& dir) override {

@@ -8,6 +8,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "absl/time/time.h"
 #include "absl/types/span.h"
 #include "core/bytes/byte_view.h"
 
@@ -38,6 +39,20 @@ class ReadFile {
   virtual absl::Status ReadAt(uint64_t offset, absl::Span<uint8_t> out) = 0;
 };
 
+// A file that is changed where it is. Not thread-safe.
+class PatchFile {
+ public:
+  virtual ~PatchFile() = default;
+  // Overwrites bytes that are there. Codes: AppendFile::Append's.
+  virtual absl::Status WriteAt(uint64_t offset, ByteView bytes) = 0;
+  // Gives back the room of these bytes, which read as zeros from then on. A power cut may undo it.
+  //   UNIMPLEMENTED  this file system cannot
+  //   UNAVAILABLE    any other error
+  virtual absl::Status Punch(uint64_t offset, uint64_t size) = 0;
+  // As AppendFile::Sync.
+  virtual absl::Status Sync() = 0;
+};
+
 // Everything that the segment store asks of the operating system, so that a test can lose power. Thread-safe.
 class FileSystem {
  public:
@@ -45,18 +60,26 @@ class FileSystem {
 
   struct Entry {
     std::string name;
-    uint64_t size = 0;  // bytes
+    uint64_t size = 0;  // bytes from its start to its end
+    uint64_t occupied =
+        0;  // bytes of the disk that it takes: fewer where there are holes; never more than size
+    absl::Time changed_at;  // when it was last written to
   };
   // The plain files in `dir`. INTERNAL when it cannot be read.
   virtual absl::StatusOr<std::vector<Entry>> List(const std::string& dir) = 0;
+  //   NOT_FOUND    no such file
+  //   UNAVAILABLE  any other error
+  virtual absl::StatusOr<Entry> Find(const std::string& path) = 0;
   // Creates a file that must not exist yet. Its name is durable only after SyncDirectory. Codes: Append's.
   virtual absl::StatusOr<std::unique_ptr<AppendFile>> Create(const std::string& path) = 0;
   //   NOT_FOUND    no such file
   //   UNAVAILABLE  any other error
   virtual absl::StatusOr<std::unique_ptr<ReadFile>> OpenForReading(const std::string& path) = 0;
+  // Codes: OpenForReading's.
+  virtual absl::StatusOr<std::unique_ptr<PatchFile>> OpenForPatching(const std::string& path) = 0;
   // Makes the names in `dir` durable. Codes: Append's.
   virtual absl::Status SyncDirectory(const std::string& dir) = 0;
-  // Removes a file, as well as it can.
+  // Removes a file, as well as it can. Until SyncDirectory a power cut may bring it back.
   virtual void Remove(const std::string& path) = 0;
   // Bytes that can still be written below `dir`; 0 when that cannot be told.
   virtual uint64_t FreeBytes(const std::string& dir) = 0;

@@ -3,41 +3,19 @@
 #include <algorithm>
 #include <array>
 
-#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_format.h"
 #include "base/status_macros.h"
 #include "core/bytes/byte_source.h"
-#include "core/digest/digest.h"
+#include "storage/segment/segment_format.h"
 
 namespace corefleet {
 namespace {
 
-// docs/formats/segment.md
-constexpr absl::string_view kSegmentMagic = "CFSEGM\x01\n";
-constexpr absl::string_view kRecordMagic = "CFRC";
-constexpr size_t kRecordHeaderBytes = 4 + 8 + 4;
-constexpr size_t kNumberDigits = 16;
-constexpr absl::string_view kSuffix = ".seg";
+// Enough of a released pack to see whether its room was given back: no pack starts with zeros.
+constexpr size_t kPeekBytes = 8;
 
-using RecordHeader = std::array<uint8_t, kRecordHeaderBytes>;
-
-RecordHeader HeaderOf(ByteView pack) {
-  RecordHeader header;
-  std::copy(kRecordMagic.begin(), kRecordMagic.end(), header.begin());
-  for (size_t i = 0; i < 8; ++i) header[4 + i] = static_cast<uint8_t>(uint64_t{pack.size()} >> (8 * i));
-  const uint32_t sum = Crc32c(pack);
-  for (size_t i = 0; i < 4; ++i) header[12 + i] = static_cast<uint8_t>(sum >> (8 * i));
-  return header;
-}
-
-std::string NameOf(uint64_t number) { return absl::StrFormat("%016x%s", number, kSuffix); }
-
-// The number in a segment's name; false for anything that is no such name, so that no key can leave the
-// directory.
-bool NumberOf(const std::string& name, uint64_t* number) {
-  return name.size() == kNumberDigits + kSuffix.size() &&
-         absl::SimpleHexAtoi(name.substr(0, kNumberDigits), number) && NameOf(*number) == name;
+bool IsZero(ByteView bytes) {
+  return std::all_of(bytes.begin(), bytes.end(), [](uint8_t byte) { return byte == 0; });
 }
 
 }  // namespace
@@ -49,10 +27,10 @@ absl::StatusOr<std::unique_ptr<SegmentPackStore>> SegmentPackStore::Open(const s
   uint64_t next_number = 1;
   uint64_t stored_bytes = 0;
   for (const FileSystem::Entry& entry : entries) {
-    uint64_t number = 0;
-    if (!NumberOf(entry.name, &number)) continue;
-    next_number = std::max(next_number, number + 1);
-    stored_bytes += entry.size;
+    const auto number = SegmentNumber(entry.name);
+    if (!number) continue;
+    next_number = std::max(next_number, *number + 1);
+    stored_bytes += entry.occupied;
   }
   return std::unique_ptr<SegmentPackStore>(new SegmentPackStore(dir, options, next_number, stored_bytes));
 }
@@ -70,6 +48,9 @@ SegmentPackStore::~SegmentPackStore() = default;
 std::string SegmentPackStore::PathOf(const std::string& name) const { return absl::StrCat(dir_, "/", name); }
 
 absl::StatusOr<PackRef> SegmentPackStore::Put(ByteView pack) {
+  if (pack.size() > kMaxPackBytes) {
+    return absl::InvalidArgumentError(absl::StrCat("a pack of ", pack.size(), " bytes is too large"));
+  }
   absl::MutexLock lock(&write_mutex_);
   RETURN_IF_ERROR(EnsureActive());
   const std::shared_ptr<Segment> segment = active_;
@@ -85,8 +66,12 @@ absl::StatusOr<PackRef> SegmentPackStore::Put(ByteView pack) {
 absl::Status SegmentPackStore::EnsureActive() {
   if (active_ != nullptr && active_->size < options_.segment_bytes) return absl::OkStatus();
   auto segment = std::make_shared<Segment>();
-  segment->name = NameOf(next_number_++);
+  segment->name = SegmentName(next_number_++);
   ASSIGN_OR_RETURN(segment->file, files_->Create(PathOf(segment->name)));
+  for (auto it = written_.begin(); it != written_.end();) {
+    it = it->second.expired() ? written_.erase(it) : std::next(it);
+  }
+  written_[segment->name] = segment;
   active_ = std::move(segment);
   absl::Status status = active_->file->Append({BytesOf(kSegmentMagic)});
   // The name must be as durable as what will be acknowledged out of it.
@@ -101,7 +86,7 @@ absl::Status SegmentPackStore::EnsureActive() {
 }
 
 absl::Status SegmentPackStore::Append(ByteView pack, PackRef* ref) {
-  const RecordHeader header = HeaderOf(pack);
+  const auto header = EncodeRecordHeader(pack);
   RETURN_IF_ERROR(active_->file->Append({ByteView(header), pack}));
   *ref = {.key = active_->name, .offset = active_->size + header.size(), .size = pack.size()};
   active_->size += header.size() + pack.size();
@@ -145,6 +130,9 @@ void SegmentPackStore::SyncForAll(Segment* segment) {
     // The kernel reports a lost page once. A second sync would say OK, and lie.
     segment->failure = status;
     if (active_.get() == segment) active_ = nullptr;
+    // Nor may anybody who reads the cache later believe in what the disk does not have.
+    segment->file->Truncate(segment->synced);
+    stored_bytes_ -= std::min(stored_bytes_, segment->size - segment->synced);
   }
   synced_.SignalAll();
 }
@@ -155,12 +143,12 @@ absl::Status SegmentPackStore::Read(const PackRef& ref, uint64_t offset, absl::S
     return absl::NotFoundError(absl::StrCat("no pack at ", ref.offset, " of ", ref.key));
   }
   ASSIGN_OR_RETURN(const std::shared_ptr<ReadFile> file, OpenForReading(ref.key));
+  RETURN_IF_ERROR(CheckRecord(file.get(), ref));
   return file->ReadAt(ref.offset + offset, out);
 }
 
 absl::StatusOr<std::shared_ptr<ReadFile>> SegmentPackStore::OpenForReading(const std::string& name) {
-  uint64_t number = 0;
-  if (!NumberOf(name, &number)) return absl::NotFoundError("no segment has such a name");
+  if (!SegmentNumber(name)) return absl::NotFoundError("no segment has such a name");
   absl::MutexLock lock(&read_mutex_);
   for (auto it = open_.begin(); it != open_.end(); ++it) {
     if (it->first != name) continue;
@@ -171,6 +159,120 @@ absl::StatusOr<std::shared_ptr<ReadFile>> SegmentPackStore::OpenForReading(const
   open_.emplace_front(name, file);
   if (open_.size() > options_.max_open_segments) open_.pop_back();
   return file;
+}
+
+// So that a stale reference gives an error and not somebody else's bytes, or a hole's zeros.
+absl::Status SegmentPackStore::CheckRecord(ReadFile* file, const PackRef& ref) {
+  if (ref.offset < kRecordHeaderBytes) return absl::NotFoundError("no pack lies there");
+  std::array<uint8_t, kRecordHeaderBytes> bytes;
+  RETURN_IF_ERROR(file->ReadAt(ref.offset - bytes.size(), absl::MakeSpan(bytes)));
+  const auto header = DecodeRecordHeader(bytes);
+  if (!header || header->size != ref.size) {
+    return absl::DataLossError(
+        absl::StrCat("no pack of ", ref.size, " bytes at ", ref.offset, " of ", ref.key));
+  }
+  if (header->released) return absl::NotFoundError("the pack was released");
+  return absl::OkStatus();
+}
+
+bool SegmentPackStore::InUse(const std::string& name) {
+  const auto it = written_.find(name);
+  return it != written_.end() && !it->second.expired();
+}
+
+absl::Status SegmentPackStore::CheckClosed(const std::string& name) {
+  if (!SegmentNumber(name)) return absl::NotFoundError("no segment has such a name");
+  absl::MutexLock lock(&write_mutex_);
+  if (!InUse(name)) return absl::OkStatus();
+  return absl::FailedPreconditionError(absl::StrCat(name, " is still written to"));
+}
+
+absl::StatusOr<std::vector<std::string>> SegmentPackStore::ClosedKeys() {
+  // Listed under the lock: a segment that is made meanwhile must not look like one that nobody writes to.
+  absl::MutexLock lock(&write_mutex_);
+  const auto entries = files_->List(dir_);
+  if (!entries.ok()) return absl::UnavailableError(entries.status().message());
+  std::vector<std::string> keys;
+  for (const FileSystem::Entry& entry : *entries) {
+    if (SegmentNumber(entry.name) && !InUse(entry.name)) keys.push_back(entry.name);
+  }
+  std::sort(keys.begin(), keys.end());
+  return keys;
+}
+
+absl::StatusOr<PackStore::KeyContents> SegmentPackStore::Contents(const std::string& key) {
+  RETURN_IF_ERROR(CheckClosed(key));
+  ASSIGN_OR_RETURN(const FileSystem::Entry entry, files_->Find(PathOf(key)));
+  ASSIGN_OR_RETURN(const std::unique_ptr<ReadFile> file, files_->OpenForReading(PathOf(key)));
+  ASSIGN_OR_RETURN(const SegmentScan scan, ScanSegment(file.get(), entry.size));
+  KeyContents contents{.damaged = scan.damaged, .changed_at = entry.changed_at};
+  for (const ScannedRecord& record : scan.records) {
+    if (record.released) continue;
+    contents.packs.push_back({{.key = key, .offset = record.offset, .size = record.size}, record.session});
+  }
+  FinishReleases(key, file.get(), scan.records);
+  return contents;
+}
+
+void SegmentPackStore::FinishReleases(const std::string& name, ReadFile* file,
+                                      const std::vector<ScannedRecord>& records) {
+  std::unique_ptr<PatchFile> patch;
+  for (const ScannedRecord& record : records) {
+    std::array<uint8_t, kPeekBytes> front{};
+    const auto peek = absl::MakeSpan(front).subspan(0, std::min<uint64_t>(kPeekBytes, record.size));
+    if (!record.released || !file->ReadAt(record.offset, peek).ok() || IsZero(front)) continue;
+    if (patch == nullptr) {
+      auto opened = files_->OpenForPatching(PathOf(name));
+      if (!opened.ok()) return;
+      patch = *std::move(opened);
+    }
+    if (!patch->Punch(record.offset, record.size).ok()) return;
+  }
+}
+
+absl::Status SegmentPackStore::Release(const PackRef& ref) {
+  RETURN_IF_ERROR(CheckClosed(ref.key));
+  absl::MutexLock lock(&release_mutex_);
+  const auto file = files_->OpenForReading(PathOf(ref.key));
+  if (absl::IsNotFound(file.status())) return absl::OkStatus();
+  RETURN_IF_ERROR(file.status());
+  const absl::Status record = CheckRecord(file->get(), ref);
+  if (absl::IsNotFound(record)) return absl::OkStatus();
+  // Never a hole where no record is known to be.
+  if (absl::IsDataLoss(record)) return absl::FailedPreconditionError(record.message());
+  RETURN_IF_ERROR(record);
+  ASSIGN_OR_RETURN(const std::unique_ptr<PatchFile> patch, files_->OpenForPatching(PathOf(ref.key)));
+  // The mark is durable before the bytes go: a power cut leaves a live pack, or a released one whose room
+  // Contents gives back; never a record that looks damaged.
+  RETURN_IF_ERROR(patch->WriteAt(ref.offset - kRecordHeaderBytes + kRecordStateAt, {&kReleasedMark, 1}));
+  RETURN_IF_ERROR(patch->Sync());
+  const absl::Status punched = patch->Punch(ref.offset, ref.size);
+  // What this file system cannot give back goes with the whole segment.
+  if (absl::IsUnimplemented(punched)) return absl::OkStatus();
+  RETURN_IF_ERROR(punched);
+  absl::MutexLock write_lock(&write_mutex_);
+  stored_bytes_ -= std::min(stored_bytes_, ref.size);
+  return absl::OkStatus();
+}
+
+absl::Status SegmentPackStore::Remove(const std::string& key) {
+  RETURN_IF_ERROR(CheckClosed(key));
+  absl::MutexLock lock(&release_mutex_);
+  const auto entry = files_->Find(PathOf(key));
+  if (absl::IsNotFound(entry.status())) return absl::OkStatus();
+  RETURN_IF_ERROR(entry.status());
+  files_->Remove(PathOf(key));
+  if (files_->Find(PathOf(key)).ok()) return absl::UnavailableError(absl::StrCat("cannot remove ", key));
+  {
+    // A descriptor would keep the room.
+    absl::MutexLock read_lock(&read_mutex_);
+    open_.remove_if([&key](const auto& open) { return open.first == key; });
+  }
+  {
+    absl::MutexLock write_lock(&write_mutex_);
+    stored_bytes_ -= std::min(stored_bytes_, entry->occupied);
+  }
+  return files_->SyncDirectory(dir_);
 }
 
 uint64_t SegmentPackStore::StoredBytes() {

@@ -4,9 +4,11 @@
 #include <cstddef>
 #include <cstdint>
 #include <list>
+#include <map>
 #include <memory>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "absl/base/thread_annotations.h"
 #include "absl/status/status.h"
@@ -14,6 +16,7 @@
 #include "absl/synchronization/mutex.h"
 #include "storage/pack_store.h"
 #include "storage/segment/file_system.h"
+#include "storage/segment/segment_scan.h"
 
 namespace corefleet {
 
@@ -36,6 +39,10 @@ class SegmentPackStore final : public PackStore {
 
   absl::StatusOr<PackRef> Put(ByteView pack) override;
   absl::Status Read(const PackRef& ref, uint64_t offset, absl::Span<uint8_t> out) override;
+  absl::StatusOr<std::vector<std::string>> ClosedKeys() override;
+  absl::StatusOr<KeyContents> Contents(const std::string& key) override;
+  absl::Status Release(const PackRef& ref) override;
+  absl::Status Remove(const std::string& key) override;
   uint64_t StoredBytes() override;
   uint64_t FreeBytes() override;
 
@@ -61,6 +68,12 @@ class SegmentPackStore final : public PackStore {
   void SyncForAll(Segment* segment) ABSL_EXCLUSIVE_LOCKS_REQUIRED(write_mutex_);
   // Nothing more is written to the active segment; its torn tail is given back.
   void AbandonActive() ABSL_EXCLUSIVE_LOCKS_REQUIRED(write_mutex_);
+  // True while somebody appends to the segment or waits for its sync.
+  bool InUse(const std::string& name) ABSL_EXCLUSIVE_LOCKS_REQUIRED(write_mutex_);
+  absl::Status CheckClosed(const std::string& name);
+  // Gives back the room of released packs where a power cut has undone that.
+  void FinishReleases(const std::string& name, ReadFile* file, const std::vector<ScannedRecord>& records);
+  absl::Status CheckRecord(ReadFile* file, const PackRef& ref);
   std::string PathOf(const std::string& name) const;
   absl::StatusOr<std::shared_ptr<ReadFile>> OpenForReading(const std::string& name);
 
@@ -68,9 +81,14 @@ class SegmentPackStore final : public PackStore {
   const SegmentPackStoreOptions options_;
   FileSystem* const files_;
 
+  // Held around what changes a closed segment. Taken before the others.
+  absl::Mutex release_mutex_;
+
   absl::Mutex write_mutex_;
   absl::CondVar synced_;  // some segment's synced, syncing or failure has changed
   std::shared_ptr<Segment> active_ ABSL_GUARDED_BY(write_mutex_);
+  // Of this run, by name. One that nobody holds any more is closed.
+  std::map<std::string, std::weak_ptr<Segment>> written_ ABSL_GUARDED_BY(write_mutex_);
   uint64_t next_number_ ABSL_GUARDED_BY(write_mutex_);
   uint64_t stored_bytes_ ABSL_GUARDED_BY(write_mutex_);
 

@@ -8,6 +8,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "storage/segment/faulty_file_system.h"
+#include "storage/segment/segment_format.h"
 
 namespace corefleet {
 namespace {
@@ -166,6 +167,183 @@ TEST_F(SegmentPackStoreTest, FewDescriptorsServeManySegments) {
   }
 }
 
+// What is in a segment, and what can be given back.
+class SegmentContentsTest : public SegmentPackStoreTest {
+ protected:
+  // Packs first..last in one segment, which is closed by a new start.
+  std::vector<PackRef> PutAndClose(int first, int last) {
+    std::vector<PackRef> refs;
+    for (int i = first; i <= last; ++i) refs.push_back(*Put(PackNumber(i)));
+    Start();
+    return refs;
+  }
+  std::vector<PackRef> Listed(const std::string& key) {
+    std::vector<PackRef> refs;
+    const auto contents = store_->Contents(key);
+    EXPECT_TRUE(contents.ok()) << contents.status();
+    if (!contents.ok()) return refs;
+    for (const auto& pack : contents->packs) refs.push_back(pack.ref);
+    damaged_ = contents->damaged;
+    return refs;
+  }
+  uint64_t damaged_ = 0;
+};
+
+TEST_F(SegmentContentsTest, TheActiveSegmentIsNobodysBusiness) {
+  const PackRef ref = *Put(PackNumber(1));
+  EXPECT_TRUE(store_->ClosedKeys()->empty());
+  EXPECT_EQ(store_->Contents(ref.key).status().code(), absl::StatusCode::kFailedPrecondition);
+  EXPECT_EQ(store_->Release(ref).code(), absl::StatusCode::kFailedPrecondition);
+  EXPECT_EQ(store_->Remove(ref.key).code(), absl::StatusCode::kFailedPrecondition);
+  EXPECT_EQ(Get(ref).value_or("lost"), PackNumber(1));
+}
+
+TEST_F(SegmentContentsTest, ASegmentWhoseWritersWaitIsStillInUse) {
+  Start(500);  // a pack fills a segment
+  disk_.HoldSyncs(true);
+  std::thread first([&] { EXPECT_TRUE(Put(PackNumber(1)).ok()); });
+  disk_.AwaitAppends(2);
+  std::thread second([&] { EXPECT_TRUE(Put(PackNumber(2)).ok()); });
+  disk_.AwaitAppends(4);
+  EXPECT_TRUE(store_->ClosedKeys()->empty());
+  disk_.HoldSyncs(false);
+  first.join();
+  second.join();
+  EXPECT_EQ(store_->ClosedKeys()->size(), 1u);
+}
+
+TEST_F(SegmentContentsTest, ADamagedPackIsSkippedAndCounted) {
+  const auto refs = PutAndClose(1, 5);
+  disk_.Damage("/d/" + refs[2].key, refs[2].offset + 400);
+  EXPECT_EQ(Listed(refs[0].key), (std::vector<PackRef>{refs[0], refs[1], refs[3], refs[4]}));
+  EXPECT_EQ(damaged_, 1u);
+}
+
+TEST_F(SegmentContentsTest, ADamagedHeaderIsSkippedWhereverItIs) {
+  for (int byte = 0; byte < 16; ++byte) {
+    const auto refs = PutAndClose(1, 5);
+    disk_.Damage("/d/" + refs[2].key, refs[2].offset - 16 + byte);
+    EXPECT_EQ(Listed(refs[0].key), (std::vector<PackRef>{refs[0], refs[1], refs[3], refs[4]})) << byte;
+    EXPECT_EQ(damaged_, 1u) << byte;
+  }
+}
+
+TEST_F(SegmentContentsTest, ADamagedMagicCostsNothingElse) {
+  const auto refs = PutAndClose(1, 3);
+  disk_.Damage("/d/" + refs[0].key, 3);
+  EXPECT_EQ(Listed(refs[0].key), refs);
+  EXPECT_EQ(damaged_, 1u);
+}
+
+TEST_F(SegmentContentsTest, ATornTailIsCountedAndWhatIsBeforeItIsThere) {
+  const PackRef kept = *Put(PackNumber(1));
+  disk_.LosePowerAfter(2);  // the append is the first change, the sync the second
+  EXPECT_FALSE(Put(PackNumber(2)).ok());
+  disk_.CutPower(700);
+  Start();
+  EXPECT_EQ(Listed(kept.key), std::vector<PackRef>{kept});
+  EXPECT_EQ(damaged_, 1u);
+}
+
+TEST_F(SegmentContentsTest, WhatASyncFailedToKeepIsNotBelievedThoughTheCacheHasIt) {
+  const PackRef kept = *Put(PackNumber(1));
+  disk_.FailNextSync();
+  EXPECT_FALSE(Put(PackNumber(2)).ok());
+  Start();  // a restart of the process alone: the cache is as it was
+  EXPECT_EQ(Listed(kept.key), std::vector<PackRef>{kept});
+  EXPECT_EQ(damaged_, 0u);
+}
+
+TEST_F(SegmentContentsTest, BytesThatLookLikeARecordAreNoneInsideOfAPack) {
+  const std::string inner = PackNumber(7, 200);
+  std::string outer = PackNumber(1);
+  const auto header = EncodeRecordHeader(BytesOf(inner));
+  outer.replace(300, header.size(), reinterpret_cast<const char*>(header.data()), header.size());
+  outer.replace(300 + header.size(), inner.size(), inner);
+  const std::vector<PackRef> refs = {*Put(outer), *Put(PackNumber(2))};
+  Start();
+  EXPECT_EQ(Listed(refs[0].key), refs);
+  // Nor where the outer pack is damaged and its header still says where the next one starts.
+  disk_.Damage("/d/" + refs[0].key, refs[0].offset + 10);
+  EXPECT_EQ(Listed(refs[0].key), std::vector<PackRef>{refs[1]});
+}
+
+TEST_F(SegmentContentsTest, AReleasedPackGivesItsRoomBackAndKeepsTheOffsetsOfOthers) {
+  const auto refs = PutAndClose(1, 5);
+  const uint64_t free = disk_.FreeBytes("/d");
+  const uint64_t stored = store_->StoredBytes();
+  ASSERT_TRUE(store_->Release(refs[2]).ok());
+  EXPECT_EQ(disk_.FreeBytes("/d"), free + refs[2].size);
+  EXPECT_EQ(store_->StoredBytes(), stored - refs[2].size);
+  EXPECT_EQ(Listed(refs[0].key), (std::vector<PackRef>{refs[0], refs[1], refs[3], refs[4]}));
+  EXPECT_EQ(damaged_, 0u);
+  EXPECT_EQ(Get(refs[2]).status().code(), absl::StatusCode::kNotFound);
+  EXPECT_EQ(Get(refs[3]).value_or("lost"), PackNumber(4));
+  Start();
+  EXPECT_EQ(store_->StoredBytes(), stored - refs[2].size);
+}
+
+// Every point at which the power may go, and every way in which it may leave the disk.
+TEST_F(SegmentContentsTest, AReleaseSurvivesAPowerCutAtAnyPoint) {
+  for (int point = 1; point <= 4; ++point) {
+    for (uint64_t seed = 0; seed < 20; ++seed) {
+      const auto refs = PutAndClose(1, 5);
+      disk_.LosePowerAfter(point);
+      const bool released = store_->Release(refs[2]).ok();
+      disk_.CutPowerAtRandom(seed);
+      Start();
+      auto listed = Listed(refs[0].key);
+      EXPECT_EQ(damaged_, 0u) << point << " " << seed;
+      if (listed.size() == 5) {
+        EXPECT_FALSE(released) << point << " " << seed;
+        EXPECT_EQ(Get(refs[2]).value_or("lost"), PackNumber(3));
+      }
+      ASSERT_TRUE(store_->Release(refs[2]).ok());
+      EXPECT_EQ(Listed(refs[0].key), (std::vector<PackRef>{refs[0], refs[1], refs[3], refs[4]}));
+      for (int i : {0, 1, 3, 4}) EXPECT_EQ(Get(refs[i]).value_or("lost"), PackNumber(i + 1));
+      ASSERT_TRUE(store_->Remove(refs[0].key).ok());
+    }
+  }
+}
+
+TEST_F(SegmentContentsTest, AHoleThatAPowerCutUndidIsMadeAgain) {
+  const auto refs = PutAndClose(1, 3);
+  ASSERT_TRUE(store_->Release(refs[1]).ok());
+  disk_.CutPower();  // the mark was synced, the hole was not
+  Start();
+  const uint64_t free = disk_.FreeBytes("/d");
+  EXPECT_EQ(Listed(refs[0].key), (std::vector<PackRef>{refs[0], refs[2]}));
+  EXPECT_EQ(disk_.FreeBytes("/d"), free + refs[1].size);
+  EXPECT_EQ(Listed(refs[0].key), (std::vector<PackRef>{refs[0], refs[2]}));
+  EXPECT_EQ(disk_.FreeBytes("/d"), free + refs[1].size) << "once";
+}
+
+TEST_F(SegmentContentsTest, WhereNoHoleCanBeMadeThePackIsReleasedAllTheSame) {
+  disk_.SetPunching(false);
+  const auto refs = PutAndClose(1, 3);
+  ASSERT_TRUE(store_->Release(refs[1]).ok());
+  EXPECT_EQ(Listed(refs[0].key), (std::vector<PackRef>{refs[0], refs[2]}));
+  EXPECT_EQ(Get(refs[1]).status().code(), absl::StatusCode::kNotFound);
+}
+
+TEST_F(SegmentContentsTest, ARemovedSegmentMayComeBackWholeAfterAPowerCut) {
+  const auto refs = PutAndClose(1, 3);
+  disk_.LosePowerAfter(2);  // the removal is the first change, the directory's sync the second
+  EXPECT_FALSE(store_->Remove(refs[0].key).ok());
+  disk_.CutPower();
+  Start();
+  EXPECT_EQ(Listed(refs[0].key), refs);
+  ASSERT_TRUE(store_->Remove(refs[0].key).ok());
+  disk_.CutPower();
+  Start();
+  EXPECT_EQ(store_->Contents(refs[0].key).status().code(), absl::StatusCode::kNotFound);
+}
+
+TEST_F(SegmentContentsTest, APackThatNoReaderWouldBelieveIsNotTaken) {
+  const std::string huge((64 << 20) + 1, 'x');
+  EXPECT_EQ(Put(huge).status().code(), absl::StatusCode::kInvalidArgument);
+}
+
 // The real disk, with what a kill in the middle of a write leaves.
 TEST(SegmentPackStoreOnDiskTest, StartsBesideATornTail) {
   std::string dir = absl::StrCat(testing::TempDir(), "/segments.XXXXXX");
@@ -187,6 +365,34 @@ TEST(SegmentPackStoreOnDiskTest, StartsBesideATornTail) {
   EXPECT_EQ(store->Read(ref, 0, span).code(), absl::StatusCode::kDataLoss);
   EXPECT_TRUE(store->Read(ref, 0, span.subspan(1)).ok());
   EXPECT_GT(store->FreeBytes(), 0u);
+}
+
+TEST(SegmentPackStoreOnDiskTest, AReleasedPackLeavesAHole) {
+  std::string dir = absl::StrCat(testing::TempDir(), "/segments.XXXXXX");
+  ASSERT_NE(mkdtemp(&dir[0]), nullptr);
+  std::vector<PackRef> refs;
+  {
+    const auto store = *SegmentPackStore::Open(dir);
+    for (int i = 0; i < 3; ++i) refs.push_back(*store->Put(BytesOf(PackNumber(i, 300000))));
+  }
+  const auto store = *SegmentPackStore::Open(dir);
+  const auto before = *FileSystem::Real()->Find(absl::StrCat(dir, "/", refs[0].key));
+  ASSERT_TRUE(store->Release(refs[1]).ok());
+  const auto after = *FileSystem::Real()->Find(absl::StrCat(dir, "/", refs[0].key));
+  EXPECT_EQ(after.size, before.size);
+  EXPECT_LE(after.occupied, before.occupied);  // equal where the file system cannot
+  const auto contents = store->Contents(refs[0].key);
+  ASSERT_TRUE(contents.ok()) << contents.status();
+  ASSERT_EQ(contents->packs.size(), 2u);
+  EXPECT_EQ(contents->packs[1].ref, refs[2]);
+  EXPECT_EQ(contents->damaged, 0u);
+  std::string out(300000, '\0');
+  const auto span = absl::MakeSpan(reinterpret_cast<uint8_t*>(&out[0]), out.size());
+  EXPECT_TRUE(store->Read(refs[2], 0, span).ok());
+  EXPECT_EQ(out, PackNumber(2, 300000));
+  ASSERT_TRUE(store->Remove(refs[0].key).ok());
+  EXPECT_EQ(FileSystem::Real()->Find(absl::StrCat(dir, "/", refs[0].key)).status().code(),
+            absl::StatusCode::kNotFound);
 }
 
 TEST(SegmentPackStoreOnDiskTest, NoDirectoryIsAnError) {
