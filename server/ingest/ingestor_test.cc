@@ -331,6 +331,23 @@ TEST_F(IngestorTest, StreamsFlushWhenTogetherTheyHoldTooMuch) {
   EXPECT_FALSE(third->full()) << "what a dead stream held is given back";
 }
 
+TEST_F(IngestorTest, AnotherDevicesSessionDoesNotExist) {
+  const DeviceCaller owner = DeviceCaller::Device(DeviceId("pixel-7"));
+  const DeviceCaller other = DeviceCaller::Device(DeviceId("pixel-8"));
+  const auto begun = ingestor_.Begin(owner, {.manifest = crash_.manifest});
+  ASSERT_TRUE(begun.ok()) << begun.status();
+  const std::string session = begun->session.value();
+  EXPECT_TRUE(absl::IsPermissionDenied(
+      ingestor_.Begin(other, {.device = "pixel-7", .manifest = crash_.manifest}).status()));
+  EXPECT_NE(ingestor_.Begin(other, {.manifest = crash_.manifest})->session.value(), session);
+  EXPECT_TRUE(absl::IsNotFound(ingestor_.GetSession(other, session).status()));
+  EXPECT_TRUE(absl::IsNotFound(ingestor_.OpenWriter(other, session).status()));
+  EXPECT_TRUE(absl::IsNotFound(ingestor_.Finish(other, session).status()));
+  EXPECT_TRUE(ingestor_.Abandon(other, session).ok()) << "as if there were none";
+  EXPECT_TRUE(ingestor_.GetSession(owner, session).ok()) << "and there is";
+  EXPECT_TRUE(ingestor_.GetSession(DeviceCaller::Gateway(DeviceId("lab")), session).ok());
+}
+
 TEST_F(IngestorTest, SessionsCannotBeGuessed) {
   EXPECT_TRUE(IsSessionId(Begin()));
   EXPECT_TRUE(absl::IsNotFound(ingestor_.GetSession(kAnyone, "00000000000000000000000000000000").status()));

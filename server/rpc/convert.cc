@@ -88,13 +88,12 @@ CrashHints FromProto(const v1::CrashHints& hints) {
   return out;
 }
 
-absl::StatusOr<DeviceAccount> FromProto(const v1::DeviceAccount& account) {
-  if (account.lost_size() > kMaxLosses) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("an account of ", account.lost_size(), " losses is longer than ", kMaxLosses));
-  }
+// A crash is not refused for what its device says about others.
+DeviceAccount FromProto(const v1::DeviceAccount& account) {
   DeviceAccount out{.epoch = account.epoch(), .spooled = account.spooled()};
-  for (const v1::DeviceLoss& loss : account.lost()) out.lost.push_back({loss.reason(), loss.count()});
+  for (int i = 0; i < std::min(account.lost_size(), kMaxLosses); ++i) {
+    out.lost.push_back({account.lost(i).reason(), account.lost(i).count()});
+  }
   return out;
 }
 
@@ -136,9 +135,7 @@ absl::StatusOr<CrashOffer> FromProto(const v1::BeginCrashRequest& request) {
   CrashOffer offer{.device = request.device(), .note = request.note()};
   ASSIGN_OR_RETURN(offer.manifest, ManifestOf(request));
   if (request.has_hints()) offer.hints = FromProto(request.hints());
-  if (request.has_account()) {
-    ASSIGN_OR_RETURN(offer.account, FromProto(request.account()));
-  }
+  if (request.has_account()) offer.account = FromProto(request.account());
   return offer;
 }
 

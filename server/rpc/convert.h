@@ -14,9 +14,9 @@ namespace corefleet {
 
 // Between the domain's words and the wire's. Everything that came from a device leaves as valid UTF-8.
 
-// INVALID_ARGUMENT for a root that has not 32 bytes, and for more regions or losses than there may be. What
-// else an offer may hold is checked in the domain. Hints are cut at 256 bytes; a hint that is no UTF-8 or no
-// time is left out.
+// INVALID_ARGUMENT for a root that has not 32 bytes, and for more regions than there may be. What else an
+// offer may hold is checked in the domain. Hints are cut at 256 bytes and losses at 32; a time that is none
+// is left out.
 absl::StatusOr<CrashOffer> FromProto(const v1::BeginCrashRequest& request);
 // Views into `chunk`.
 ReceivedChunk FromProto(const v1::Chunk& chunk);

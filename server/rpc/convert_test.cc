@@ -32,6 +32,75 @@ TEST(ConvertTest, ManifestKeepsEveryField) {
                                                            .root = root}));
 }
 
+TEST(ConvertTest, AnOfferCarriesHintsAndAccount) {
+  v1::BeginCrashRequest request;
+  request.set_device("d");
+  request.set_note("n");
+  v1::CrashHints* hints = request.mutable_hints();
+  hints->set_build_id("abc");
+  hints->set_kernel_release("6.1");
+  hints->set_panic(std::string(300, 'p'));
+  hints->set_os_version("14");
+  hints->set_source("pstore");
+  hints->mutable_captured_at()->set_seconds(1000);
+  hints->set_priority(2);
+  request.mutable_account()->set_epoch("e");
+  request.mutable_account()->set_spooled(3);
+  for (int i = 0; i < 40; ++i) {
+    v1::DeviceLoss* loss = request.mutable_account()->add_lost();
+    loss->set_reason("spool_age");
+    loss->set_count(i);
+  }
+  const auto offer = FromProto(request);
+  ASSERT_TRUE(offer.ok()) << offer.status();
+  EXPECT_EQ(offer->device, "d");
+  EXPECT_EQ(offer->note, "n");
+  EXPECT_EQ(offer->hints, (CrashHints{.build_id = "abc",
+                                      .kernel_release = "6.1",
+                                      .panic = std::string(256, 'p'),
+                                      .os_version = "14",
+                                      .source = "pstore",
+                                      .captured_at = absl::FromUnixSeconds(1000),
+                                      .priority = 2}));
+  ASSERT_TRUE(offer->account.has_value());
+  EXPECT_EQ(offer->account->epoch, "e");
+  EXPECT_EQ(offer->account->spooled, 3u);
+  ASSERT_EQ(offer->account->lost.size(), 32u);
+  EXPECT_EQ(offer->account->lost[31], (ReasonCount{"spool_age", 31}));
+
+  hints->mutable_captured_at()->set_nanos(-1);
+  hints->set_os_version("\xff");
+  EXPECT_EQ(FromProto(request)->hints.captured_at, std::nullopt);
+  EXPECT_EQ(FromProto(request)->hints.os_version, "\\xff");
+}
+
+TEST(ConvertTest, TheAnswerSaysWhatIsWantedAndWhy) {
+  SessionStatus status{.session = SessionId("s"),
+                       .created = true,
+                       .want = Want::kLogOnly,
+                       .rule = "known-bug",
+                       .weight = 10,
+                       .ask_again = absl::Milliseconds(1500)};
+  v1::BeginCrashResponse response;
+  ToProto(status, IngestLimits(), &response);
+  EXPECT_EQ(response.state(), v1::BeginCrashResponse::NEW);
+  EXPECT_EQ(response.want(), v1::WANT_LOG_ONLY);
+  EXPECT_EQ(response.rule(), "known-bug");
+  EXPECT_EQ(response.weight(), 10u);
+  EXPECT_EQ(response.ask_again().seconds(), 1);
+  EXPECT_EQ(response.ask_again().nanos(), 500'000'000);
+  status.created = false;
+  status.want = Want::kAll;
+  status.ask_again.reset();
+  // Reopened: the crash is stored, and more of it is on its way.
+  status.crash = CrashId::Make(absl::FromUnixSeconds(1), {1});
+  v1::BeginCrashResponse reopened;
+  ToProto(status, IngestLimits(), &reopened);
+  EXPECT_EQ(reopened.state(), v1::BeginCrashResponse::RESUMING);
+  EXPECT_EQ(reopened.crash(), status.crash.ToString());
+  EXPECT_FALSE(reopened.has_ask_again());
+}
+
 TEST(ConvertTest, RefusesRootsAndKindsThatAreNone) {
   v1::BeginCrashRequest request;
   v1::ManifestRegion* region = request.add_regions();

@@ -5,16 +5,16 @@
 
 #include <atomic>
 #include <exception>
-#include <string>
+#include <random>
 #include <utility>
 
 #include "absl/status/status.h"
-#include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/worker_pool.h"
+#include "server/admission/refusal.h"
 #include "server/rpc/status.h"
 
 namespace corefleet {
@@ -61,11 +61,8 @@ class Rim {
     Call(const Call&) = delete;
     Call& operator=(const Call&) = delete;
 
-    // RESOURCE_EXHAUSTED if the port has too many calls already.
-    absl::Status Admission() const {
-      if (admitted_) return absl::OkStatus();
-      return absl::ResourceExhaustedError("the server has too many calls under way");
-    }
+    // RESOURCE_EXHAUSTED, with TOO_MANY_CALLS and a delay, if the port has too many calls already.
+    absl::Status Admission() const { return admitted_ ? absl::OkStatus() : RefusedStatus(TooManyCalls()); }
     // Counts the call's end. Call it once, before Finish.
     grpc::Status End(const absl::Status& status) {
       rim_->metrics_->RpcDone(method_, status.code(), rim_->clock_->Now() - start_);
@@ -73,6 +70,16 @@ class Rim {
     }
 
    private:
+    // Calls last milliseconds, but for streams, which end when they stall: a second is what the queue needs.
+    // The calls that are refused together must not come back together.
+    Refused TooManyCalls() const {
+      thread_local std::minstd_rand random(std::random_device{}());
+      return {.reason = RefusalReason::kTooManyCalls,
+              .message = "the server has too many calls under way",
+              .limit = "max_calls",
+              .delay = absl::Milliseconds(1000 + random() % 4000)};
+    }
+
     Rim* const rim_;
     const absl::string_view method_;
     const absl::Time start_;
@@ -95,12 +102,14 @@ grpc::ServerUnaryReactor* RunUnary(grpc::CallbackServerContext* context, Rim* ri
   grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
   auto call = std::make_unique<Rim::Call>(rim, method);
   if (absl::Status status = call->Admission(); !status.ok()) {
+    AddPushback(status, context);
     reactor->Finish(call->End(status));
     return reactor;
   }
   rim->pool()->Run([context, reactor, call = std::move(call), fn = std::move(fn)]() mutable {
     // Nobody waits for the answer any more, and every call may be repeated.
     const absl::Status status = context->IsCancelled() ? absl::CancelledError("cancelled") : CatchAll(fn);
+    AddPushback(status, context);
     const grpc::Status end = call->End(status);
     call.reset();
     reactor->Finish(end);

@@ -1,62 +1,70 @@
 #include "server/rpc/status.h"
 
-#include <google/protobuf/any.pb.h>
-#include <google/protobuf/io/coded_stream.h>
-#include <google/protobuf/io/zero_copy_stream_impl_lite.h>
-
 #include <string>
 
+#include "absl/strings/cord.h"
+#include "absl/strings/str_cat.h"
+#include "absl/time/time.h"
 #include "core/bytes/escape.h"
+#include "google/rpc/error_details.pb.h"
+#include "server/admission/refusal.h"
 
 namespace corefleet {
 namespace {
 
-using google::protobuf::io::CodedOutputStream;
-
 constexpr size_t kMaxMessage = 1024;
 constexpr size_t kMaxDetails = 4096;
+constexpr char kDomain[] = "corefleet";
 
-// google.rpc.Status {int32 code = 1; string message = 2; repeated google.protobuf.Any details = 3;}, written
-// by hand: Debian has no generated code for it.
-constexpr uint32_t kCodeTag = 1 << 3 | 0;
-constexpr uint32_t kMessageTag = 2 << 3 | 2;
-constexpr uint32_t kDetailsTag = 3 << 3 | 2;
-
-void WriteBytes(uint32_t tag, const std::string& bytes, CodedOutputStream* out) {
-  out->WriteTag(tag);
-  out->WriteVarint32(bytes.size());
-  out->WriteString(bytes);
+void SetDuration(absl::Duration duration, google::protobuf::Duration* out) {
+  const int64_t seconds = absl::ToInt64Seconds(duration);
+  out->set_seconds(seconds);
+  out->set_nanos(absl::ToInt64Nanoseconds(duration - absl::Seconds(seconds)));
 }
 
-std::string DetailsOf(const absl::Status& status, const std::string& message) {
-  std::string details;
-  google::protobuf::io::StringOutputStream sink(&details);
-  CodedOutputStream out(&sink);
-  bool any = false;
+void AddRefusal(const Refused& refused, google::rpc::Status* out) {
+  google::rpc::ErrorInfo info;
+  info.set_reason(std::string(RefusalReasonName(refused.reason)));
+  info.set_domain(kDomain);
+  if (!refused.rule.empty()) (*info.mutable_metadata())["rule"] = refused.rule;
+  if (!refused.limit.empty()) (*info.mutable_metadata())["limit"] = refused.limit;
+  out->add_details()->PackFrom(info);
+  if (!refused.delay) return;
+  google::rpc::RetryInfo retry;
+  SetDuration(*refused.delay, retry.mutable_retry_delay());
+  out->add_details()->PackFrom(retry);
+}
+
+void AddPayloads(const absl::Status& status, google::rpc::Status* out) {
   status.ForEachPayload([&](absl::string_view type, const absl::Cord& payload) {
-    if (!any) {
-      out.WriteTag(kCodeTag);
-      out.WriteVarint32(static_cast<uint32_t>(status.code()));
-      WriteBytes(kMessageTag, message, &out);
-      any = true;
-    }
-    google::protobuf::Any detail;
-    detail.set_type_url(std::string(type));
-    detail.set_value(std::string(payload));
-    WriteBytes(kDetailsTag, detail.SerializeAsString(), &out);
+    google::protobuf::Any* detail = out->add_details();
+    detail->set_type_url(std::string(type));
+    detail->set_value(std::string(payload));
   });
-  out.Trim();
-  return details;
 }
 
 }  // namespace
 
 grpc::Status ToGrpcStatus(const absl::Status& status) {
   if (status.ok()) return grpc::Status::OK;
-  const std::string message = Utf8OrHex(status.message().substr(0, kMaxMessage));
-  std::string details = DetailsOf(status, message);
-  if (details.size() > kMaxDetails) details.clear();
-  return grpc::Status(static_cast<grpc::StatusCode>(status.code()), message, details);
+  google::rpc::Status details;
+  details.set_code(static_cast<int>(status.code()));
+  details.set_message(Utf8OrHex(status.message().substr(0, kMaxMessage)));
+  if (const auto refused = RefusedBy(status)) {
+    AddRefusal(*refused, &details);
+  } else {
+    AddPayloads(status, &details);
+  }
+  const bool fits = details.details_size() > 0 && details.ByteSizeLong() <= kMaxDetails;
+  return grpc::Status(static_cast<grpc::StatusCode>(status.code()), details.message(),
+                      fits ? details.SerializeAsString() : "");
+}
+
+void AddPushback(const absl::Status& status, grpc::CallbackServerContext* context) {
+  const auto refused = RefusedBy(status);
+  if (!refused || !refused->delay) return;
+  context->AddTrailingMetadata("grpc-retry-pushback-ms",
+                               absl::StrCat(absl::ToInt64Milliseconds(*refused->delay)));
 }
 
 }  // namespace corefleet
