@@ -96,7 +96,8 @@ class Spool {
   struct Dependencies {
     BootClock* clock = nullptr;  // null: the real one
     std::string boot_id;         // of this boot
-    // True for a crash that a server has: Put then keeps nothing. Called by Put, in its thread; may be empty.
+    // True for a crash that a server has already: nothing is kept then. Called by Put and PutEncoded, in
+    // their thread; may be empty.
     std::function<bool(const CrashUid&)> known;
   };
 
@@ -148,7 +149,8 @@ class Spool {
   // Reading it gave DATA_LOSS: counted, and put aside for a person to look at as long as there is room.
   virtual absl::Status Quarantine(SpoolId id) = 0;
 
-  // Clues that were read from the entry; kept with it. Strings are cut at 256 bytes.
+  // Clues that were read from the entry; kept with it. What is empty in them leaves what was there. Strings
+  // are cut at 256 bytes.
   virtual absl::Status SetClues(SpoolId id, const CrashClues& clues) = 0;
   // Nothing could be read, or it took the reader's life: not tried again.
   virtual absl::Status CluesFailed(SpoolId id) = 0;
