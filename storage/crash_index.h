@@ -76,6 +76,21 @@ struct BeginResult {
   bool created = false;  // false: it was there already, open or complete
 };
 
+// A session and all that is durable of it.
+struct SessionWithPacks {
+  Session session;
+  std::vector<StoredPack> packs;
+};
+
+// How large a crash is.
+struct CrashBytes {
+  uint64_t raw = 0;     // of all regions, as they were announced
+  uint64_t here = 0;    // those of them that are stored, each counted once; `raw` when the crash is whole
+  uint64_t stored = 0;  // of all packs
+
+  friend bool operator==(const CrashBytes&, const CrashBytes&) = default;
+};
+
 // A stored crash. `facts` is empty until analysis has run.
 struct StoredCrash {
   CrashId id;
@@ -84,7 +99,19 @@ struct StoredCrash {
   std::string note;
   CrashState state = CrashState::kReceived;
   uint64_t raw_bytes = 0;     // of all regions
+  uint64_t here_bytes = 0;    // of what is stored of them: less than raw_bytes when only a part is here
   uint64_t stored_bytes = 0;  // of all packs
+  // What was asked for, by which of the operator's rules, and how many crashes this one stands for.
+  SessionWant want = SessionWant::kAll;
+  std::string rule;
+  uint32_t weight = 1;
+  // What the device said. Untrusted, and no facts.
+  std::string os_version;
+  std::string source;
+  std::optional<absl::Time> captured_at;
+  // Grows each time that bytes are added to a crash that is stored: what was read of an older one may lack
+  // them.
+  uint32_t revision = 0;
   std::optional<CrashFacts> facts;
 };
 
@@ -184,90 +211,97 @@ class CrashIndex {
                                                    absl::Time expires_at) = 0;
 
   // The session of (device, uid), or none. Changes nothing: what admission asks before it decides.
-  virtual absl::StatusOr<std::optional<Session>> FindSession(const DeviceId& device, const CrashUid& uid) {
-    return absl::UnimplementedError("not yet");
-  }
+  virtual absl::StatusOr<std::optional<Session>> FindSession(const DeviceId& device, const CrashUid& uid) = 0;
 
   // Opens a complete session again, because more of its crash is wanted: `terms` take the place of the old
   // ones, the crash stays as it is. OK, and only the expiry and the terms change, if it is open.
   //   NOT_FOUND  no such session
   virtual absl::StatusOr<Session> ReopenSession(const SessionId& id, const SessionTerms& terms,
-                                                absl::Time expires_at) {
-    return absl::UnimplementedError("not yet");
-  }
+                                                absl::Time expires_at) = 0;
 
   //   NOT_FOUND  no such session
   virtual absl::StatusOr<Session> GetSession(const SessionId& id) = 0;
+  // GetSession and SessionPacks in one question, of one moment.
+  virtual absl::StatusOr<SessionWithPacks> GetSessionWithPacks(const SessionId& id) = 0;
 
-  // Records a durable pack. Its chunks may be acknowledged when this returns OK.
+  // Records a durable pack. Its chunks may be acknowledged when this returns OK. A session that is at work
+  // does not expire: its expiry becomes `expires_at` when less than half of the time from `now` until then is
+  // left.
   //   NOT_FOUND            no such session
   //   FAILED_PRECONDITION  the session is complete
-  virtual absl::Status AddPack(const SessionId& id, const StoredPack& pack) = 0;
+  virtual absl::Status AddPack(const SessionId& id, const StoredPack& pack, absl::Time now,
+                               absl::Time expires_at) = 0;
+  // The same, and the expiry stays.
+  absl::Status AddPack(const SessionId& id, const StoredPack& pack) {
+    return AddPack(id, pack, absl::InfinitePast(), absl::InfinitePast());
+  }
 
   // The packs of a session, open or complete, in the order they were added.
   //   NOT_FOUND  no such session
   virtual absl::StatusOr<std::vector<StoredPack>> SessionPacks(const SessionId& id) = 0;
 
-  // Forgets the packs of an open session, whose bytes turned out not to match the manifest.
+  // Forgets the packs of an open session, whose bytes turned out not to match the manifest; of a reopened one
+  // those alone that were added since.
   virtual absl::Status DropPacks(const SessionId& id) = 0;
 
   // Turns a session into a crash, in one transaction: the crash's row, the session's end, the request for
   // analysis. Idempotent: a second call gives the first one's crash. `fresh` is used by the first. A session
-  // that was reopened keeps its crash, whose stored bytes become `stored_bytes` and whose analysis is
+  // that was reopened keeps its crash, whose bytes become `bytes`, whose revision grows and whose analysis is
   // requested again.
   //   NOT_FOUND  no such session
-  virtual absl::StatusOr<CrashId> FinishSession(const SessionId& id, const CrashId& fresh, uint64_t raw_bytes,
-                                                uint64_t stored_bytes) = 0;
+  virtual absl::StatusOr<CrashId> FinishSession(const SessionId& id, const CrashId& fresh,
+                                                const CrashBytes& bytes) = 0;
+  // The same for a crash that is whole.
+  absl::StatusOr<CrashId> FinishSession(const SessionId& id, const CrashId& fresh, uint64_t raw_bytes,
+                                        uint64_t stored_bytes) {
+    return FinishSession(id, fresh, {.raw = raw_bytes, .here = raw_bytes, .stored = stored_bytes});
+  }
 
   // Forgets an open session and its packs; it counts as expired, for `reason`. OK if there is none. A
-  // reopened session is only closed again: its crash, and what was added to it, stay.
+  // reopened session is only closed again: its crash stays, and what was added to it joins it, as if it had
+  // been finished.
   //   FAILED_PRECONDITION  the session is complete: a crash is not abandoned
   virtual absl::Status AbandonSession(const SessionId& id, const std::string& reason) = 0;
 
   // Forgets open sessions without packs that expired before `now`, those first that expired first: at most
   // `limit`, so that one call is one short transaction. A session that is begun again meanwhile stays. Gives
-  // how many it forgot; each counts as expired, for `reason`. Closes reopened ones that expired.
+  // how many it forgot; each counts as expired, for `reason`. Reopened ones that expired it closes, as
+  // AbandonSession does, `limit` at most, and does not count.
   virtual absl::StatusOr<int64_t> ExpireSessions(absl::Time now, int64_t limit,
                                                  const std::string& reason) = 0;
 
   // Open sessions with packs and without a crash that expired before `now`: a part of a crash is still a
   // crash, and the caller makes one of each. Those first that expired first, at most `limit`.
-  virtual absl::StatusOr<std::vector<SessionId>> ExpiredWithPacks(absl::Time now, int64_t limit) {
-    return absl::UnimplementedError("not yet");
-  }
+  virtual absl::StatusOr<std::vector<SessionId>> ExpiredWithPacks(absl::Time now, int64_t limit) = 0;
 
   // Counts offers that were refused, and nothing else of them is kept.
-  virtual absl::Status AddRefusals(const std::vector<ReasonCount>& refused) {
-    return absl::UnimplementedError("not yet");
-  }
+  virtual absl::Status AddRefusals(const std::vector<ReasonCount>& refused) = 0;
 
   // Takes a device's own account. `lost` are counts since the epoch began; what is new in them, against the
   // largest that this epoch reported before, is offered and expired (reason "device_" + its reason).
-  // Idempotent.
+  // Idempotent for the kLossEpochs epochs of a device that reported last; older ones are forgotten. A count
+  // above kMaxLoss counts as kMaxLoss.
+  static constexpr int kLossEpochs = 4;
+  static constexpr uint64_t kMaxLoss = 1'000'000'000;
   virtual absl::Status ReportLosses(const DeviceId& device, const std::string& epoch,
-                                    const std::vector<ReasonCount>& lost, absl::Time now) {
-    return absl::UnimplementedError("not yet");
-  }
+                                    const std::vector<ReasonCount>& lost, absl::Time now) = 0;
 
   // One snapshot.
-  virtual absl::StatusOr<IngestAccount> Account() { return absl::UnimplementedError("not yet"); }
+  virtual absl::StatusOr<IngestAccount> Account() = 0;
 
   // The packs that lie under `key` (a segment's name), in the order of their offsets. For reconciliation.
-  virtual absl::StatusOr<std::vector<IndexedPack>> PacksUnder(const std::string& key) {
-    return absl::UnimplementedError("not yet");
-  }
+  virtual absl::StatusOr<std::vector<IndexedPack>> PacksUnder(const std::string& key) = 0;
   // Every key that some pack lies under, sorted.
-  virtual absl::StatusOr<std::vector<std::string>> PackKeys() { return absl::UnimplementedError("not yet"); }
+  virtual absl::StatusOr<std::vector<std::string>> PackKeys() = 0;
 
   // Crashes that await facts and that nobody will analyse: received before `before`, and not requested.
   // Requests them again, at most `limit`, and gives how many. 0 unless something was lost.
-  virtual absl::StatusOr<int64_t> RequestLostAnalyses(absl::Time before, int64_t limit) {
-    return absl::UnimplementedError("not yet");
-  }
+  virtual absl::StatusOr<int64_t> RequestLostAnalyses(absl::Time before, int64_t limit) = 0;
 
   //   NOT_FOUND  no such crash
   virtual absl::StatusOr<StoredCrash> GetCrash(const CrashId& id) = 0;
   virtual absl::StatusOr<Manifest> CrashManifest(const CrashId& id) = 0;
+  // Without those that a reopened session has added and not finished.
   virtual absl::StatusOr<std::vector<StoredPack>> CrashPacks(const CrashId& id) = 0;
 
   // The crashes whose printed id starts with `prefix` (1 to 32 lower-case hex digits), at most `limit`.
@@ -281,14 +315,18 @@ class CrashIndex {
   // is lent again, with its attempts counted.
   struct AnalysisLease {
     CrashId crash;
-    int attempts = 0;  // this one included
+    int attempts = 0;       // this one included
+    uint32_t revision = 0;  // of the crash
   };
   virtual absl::StatusOr<std::vector<AnalysisLease>> ClaimAnalysis(int limit, absl::Time now,
                                                                    absl::Time lease_until) = 0;
 
-  // Stores what analysis found and ends its lease. The last call wins.
-  //   NOT_FOUND  no such crash
-  virtual absl::Status PutFacts(const CrashId& id, const CrashFacts& facts) = 0;
+  // Stores what analysis found of the crash as it was at `revision`, and ends its lease. The last call wins.
+  //   NOT_FOUND            no such crash
+  //   FAILED_PRECONDITION  bytes were added meanwhile: its analysis is requested again
+  virtual absl::Status PutFacts(const CrashId& id, const CrashFacts& facts, uint32_t revision) = 0;
+  // The same for a crash to which nothing was ever added.
+  absl::Status PutFacts(const CrashId& id, const CrashFacts& facts) { return PutFacts(id, facts, 0); }
 
   virtual absl::StatusOr<IndexStats> Stats(int max_builds) = 0;
 };

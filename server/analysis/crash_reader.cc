@@ -67,7 +67,7 @@ absl::StatusOr<bool> CrashReader::ReadOne() {
   const Lease& lease = leases.front();
   if (!Enter(lease.crash)) return true;
   const bool give_up = CountedAttempts(lease) > options_.max_attempts;
-  const absl::Status status = give_up ? GiveUp(lease.crash) : Read(lease.crash);
+  const absl::Status status = give_up ? GiveUp(lease) : Read(lease);
   Leave(lease.crash, status);
   if (!status.ok()) {
     Log(LogLevel::kWarning, "crash not analysed, will try again",
@@ -80,9 +80,10 @@ absl::StatusOr<bool> CrashReader::ReadOne() {
   return true;
 }
 
-absl::Status CrashReader::Read(const CrashId& id) {
+absl::Status CrashReader::Read(const Lease& lease) {
+  const CrashId& id = lease.crash;
   ASSIGN_OR_RETURN(const CrashFacts facts, FactsOf(id));
-  RETURN_IF_ERROR(deps_.index->PutFacts(id, facts));
+  RETURN_IF_ERROR(deps_.index->PutFacts(id, facts, lease.revision));
   const absl::Duration after = deps_.clock->Now() - id.time();
   deps_.metrics->Searchable(after);
   Log(LogLevel::kInfo, "crash analysed",
@@ -100,7 +101,8 @@ absl::StatusOr<CrashFacts> CrashReader::FactsOf(const CrashId& id) {
   return std::move(analysis.facts);
 }
 
-absl::Status CrashReader::GiveUp(const CrashId& id) {
+absl::Status CrashReader::GiveUp(const Lease& lease) {
+  const CrashId& id = lease.crash;
   std::string region;
   const absl::Status bytes = ReadThrough(id, deps_.index, deps_.store, &region);
   Defect why{.code = DefectCode::kAnalysisFailed};
@@ -117,7 +119,7 @@ absl::Status CrashReader::GiveUp(const CrashId& id) {
        {"defect", std::string(DefectCodeName(why.code))},
        {"region", why.region},
        {"why", why.detail}});
-  return deps_.index->PutFacts(id, Unreadable(std::move(why)));
+  return deps_.index->PutFacts(id, Unreadable(std::move(why)), lease.revision);
 }
 
 bool CrashReader::Enter(const CrashId& id) {

@@ -51,8 +51,8 @@ class CrashReader {
   using Lease = CrashIndex::AnalysisLease;
 
   // OK once facts are stored.
-  absl::Status Read(const CrashId& id);
-  absl::Status GiveUp(const CrashId& id);
+  absl::Status Read(const Lease& lease);
+  absl::Status GiveUp(const Lease& lease);
   absl::StatusOr<CrashFacts> FactsOf(const CrashId& id);
   // False if another thread is at it.
   bool Enter(const CrashId& id);

@@ -1,11 +1,13 @@
 #include "storage/memory/memory_crash_index.h"
 
 #include <algorithm>
+#include <set>
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "base/status_macros.h"
+#include "storage/crash_bytes.h"
 
 namespace corefleet {
 namespace {
@@ -69,24 +71,24 @@ void Cut(int max_builds, IndexStats* stats) {
 
 }  // namespace
 
-absl::StatusOr<MemoryCrashIndex::SessionRecord*> MemoryCrashIndex::FindSession(const SessionId& id) {
+absl::StatusOr<MemoryCrashIndex::SessionRecord*> MemoryCrashIndex::Lookup(const SessionId& id) {
   RETURN_IF_ERROR(status_);
   const auto it = sessions_.find(id);
   if (it == sessions_.end()) return absl::NotFoundError(absl::StrCat("no session ", id.value()));
   return &it->second;
 }
 
-absl::StatusOr<MemoryCrashIndex::SessionRecord*> MemoryCrashIndex::FindOpenSession(const SessionId& id) {
-  ASSIGN_OR_RETURN(SessionRecord * record, FindSession(id));
+absl::StatusOr<MemoryCrashIndex::SessionRecord*> MemoryCrashIndex::LookupOpen(const SessionId& id) {
+  ASSIGN_OR_RETURN(SessionRecord * record, Lookup(id));
   if (record->session.state == SessionState::kOpen) return record;
   return absl::FailedPreconditionError(absl::StrCat("session ", id.value(), " is complete"));
 }
 
-absl::StatusOr<MemoryCrashIndex::SessionRecord*> MemoryCrashIndex::FindSessionOf(const CrashId& id) {
+absl::StatusOr<MemoryCrashIndex::SessionRecord*> MemoryCrashIndex::LookupOf(const CrashId& id) {
   RETURN_IF_ERROR(status_);
   const auto it = crashes_.find(id);
   if (it == crashes_.end()) return absl::NotFoundError(absl::StrCat("no crash ", id.ToString()));
-  return FindSession(it->second.session);
+  return Lookup(it->second.session);
 }
 
 absl::Status MemoryCrashIndex::Ping() {
@@ -109,7 +111,9 @@ absl::StatusOr<BeginResult> MemoryCrashIndex::BeginSession(const DeviceId& devic
                .uid = uid,
                .expires_at = expires_at,
                .note = note,
-               .manifest = manifest};
+               .manifest = manifest,
+               .terms = terms};
+    ++offered_;
   } else if (session.state == SessionState::kOpen && session.expires_at <= now) {
     session.expires_at = expires_at;
   }
@@ -118,98 +122,273 @@ absl::StatusOr<BeginResult> MemoryCrashIndex::BeginSession(const DeviceId& devic
 
 absl::StatusOr<Session> MemoryCrashIndex::GetSession(const SessionId& id) {
   absl::MutexLock lock(&mutex_);
-  ASSIGN_OR_RETURN(const SessionRecord* record, FindSession(id));
+  ASSIGN_OR_RETURN(const SessionRecord* record, Lookup(id));
   return record->session;
 }
 
-absl::Status MemoryCrashIndex::AddPack(const SessionId& id, const StoredPack& pack) {
+absl::StatusOr<std::optional<Session>> MemoryCrashIndex::FindSession(const DeviceId& device,
+                                                                     const CrashUid& uid) {
   absl::MutexLock lock(&mutex_);
-  ASSIGN_OR_RETURN(SessionRecord * record, FindOpenSession(id));
+  RETURN_IF_ERROR(status_);
+  const auto key = keys_.find({device, uid});
+  if (key == keys_.end()) return std::optional<Session>();
+  return std::optional<Session>(sessions_.at(key->second).session);
+}
+
+absl::StatusOr<Session> MemoryCrashIndex::ReopenSession(const SessionId& id, const SessionTerms& terms,
+                                                        absl::Time expires_at) {
+  absl::MutexLock lock(&mutex_);
+  ASSIGN_OR_RETURN(SessionRecord * record, Lookup(id));
+  Session& session = record->session;
+  if (session.state == SessionState::kComplete) record->kept = record->packs.size();
+  session.state = SessionState::kOpen;
+  session.terms = terms;
+  session.expires_at = expires_at;
+  return session;
+}
+
+absl::StatusOr<SessionWithPacks> MemoryCrashIndex::GetSessionWithPacks(const SessionId& id) {
+  absl::MutexLock lock(&mutex_);
+  ASSIGN_OR_RETURN(const SessionRecord* record, Lookup(id));
+  return SessionWithPacks{record->session, record->packs};
+}
+
+absl::Status MemoryCrashIndex::AddPack(const SessionId& id, const StoredPack& pack, absl::Time now,
+                                       absl::Time expires_at) {
+  absl::MutexLock lock(&mutex_);
+  ASSIGN_OR_RETURN(SessionRecord * record, LookupOpen(id));
   const bool known = std::any_of(record->packs.begin(), record->packs.end(),
                                  [&](const StoredPack& have) { return have.ref == pack.ref; });
   if (!known) record->packs.push_back(pack);
+  absl::Time& expiry = record->session.expires_at;
+  if (expiry < expires_at && expiry < now + (expires_at - now) / 2) expiry = expires_at;
   return absl::OkStatus();
 }
 
 absl::StatusOr<std::vector<StoredPack>> MemoryCrashIndex::SessionPacks(const SessionId& id) {
   absl::MutexLock lock(&mutex_);
-  ASSIGN_OR_RETURN(const SessionRecord* record, FindSession(id));
+  ASSIGN_OR_RETURN(const SessionRecord* record, Lookup(id));
   return record->packs;
 }
 
 absl::Status MemoryCrashIndex::DropPacks(const SessionId& id) {
   absl::MutexLock lock(&mutex_);
-  ASSIGN_OR_RETURN(SessionRecord * record, FindOpenSession(id));
-  record->packs.clear();
+  ASSIGN_OR_RETURN(SessionRecord * record, LookupOpen(id));
+  record->packs.resize(record->session.crash.empty() ? 0 : record->kept);
   return absl::OkStatus();
 }
 
 absl::StatusOr<CrashId> MemoryCrashIndex::FinishSession(const SessionId& id, const CrashId& fresh,
-                                                        uint64_t raw_bytes, uint64_t stored_bytes) {
+                                                        const CrashBytes& bytes) {
   absl::MutexLock lock(&mutex_);
-  ASSIGN_OR_RETURN(SessionRecord * record, FindSession(id));
+  ASSIGN_OR_RETURN(SessionRecord * record, Lookup(id));
+  if (record->session.state == SessionState::kComplete) return record->session.crash;
+  if (record->session.crash.empty()) return MakeCrash(record, fresh, bytes);
+  CloseAgain(record, bytes);
+  return record->session.crash;
+}
+
+CrashId MemoryCrashIndex::MakeCrash(SessionRecord* record, const CrashId& fresh, const CrashBytes& bytes) {
   Session& session = record->session;
-  if (session.state == SessionState::kComplete) return session.crash;
   session.state = SessionState::kComplete;
   session.crash = fresh;
   StoredCrash crash{.id = fresh,
                     .device = session.device,
                     .received_at = fresh.time(),
                     .note = session.note,
-                    .raw_bytes = raw_bytes,
-                    .stored_bytes = stored_bytes};
-  crashes_[fresh] = {std::move(crash), id};
+                    .raw_bytes = bytes.raw,
+                    .here_bytes = bytes.here,
+                    .stored_bytes = bytes.stored,
+                    .want = session.terms.want,
+                    .rule = session.terms.rule,
+                    .weight = session.terms.weight,
+                    .os_version = session.terms.hints.os_version,
+                    .source = session.terms.hints.source,
+                    .captured_at = session.terms.hints.captured_at};
+  crashes_[fresh] = {std::move(crash), session.id};
   queue_[fresh] = {};
   return fresh;
 }
 
+void MemoryCrashIndex::CloseAgain(SessionRecord* record, const CrashBytes& bytes) {
+  record->session.state = SessionState::kComplete;
+  StoredCrash& crash = crashes_.at(record->session.crash).crash;
+  crash.raw_bytes = bytes.raw;
+  crash.here_bytes = bytes.here;
+  crash.stored_bytes = bytes.stored;
+  crash.want = record->session.terms.want;
+  crash.rule = record->session.terms.rule;
+  crash.weight = record->session.terms.weight;
+  ++crash.revision;
+  queue_[crash.id] = {};
+}
+
 absl::Status MemoryCrashIndex::AbandonSession(const SessionId& id, const std::string& reason) {
   absl::MutexLock lock(&mutex_);
-  const absl::StatusOr<SessionRecord*> record = FindOpenSession(id);
+  const absl::StatusOr<SessionRecord*> record = LookupOpen(id);
   if (absl::IsNotFound(record.status())) return absl::OkStatus();
   RETURN_IF_ERROR(record.status());
-  keys_.erase({(*record)->session.device, (*record)->session.uid});
-  sessions_.erase(id);
+  if ((*record)->session.crash.empty()) {
+    Forget(id, reason);
+  } else {
+    CloseAgain(*record, SizeOf((*record)->session.manifest, (*record)->packs));
+  }
   return absl::OkStatus();
+}
+
+void MemoryCrashIndex::Forget(const SessionId& id, const std::string& reason) {
+  const auto it = sessions_.find(id);
+  keys_.erase({it->second.session.device, it->second.session.uid});
+  sessions_.erase(it);
+  ++expired_[reason];
+}
+
+// Open sessions that expired and that are wanted, the first to expire first.
+std::vector<SessionId> MemoryCrashIndex::Expired(absl::Time now, int64_t limit,
+                                                 absl::FunctionRef<bool(const SessionRecord&)> wanted) {
+  std::vector<std::pair<absl::Time, SessionId>> expired;
+  for (const auto& [id, record] : sessions_) {
+    const Session& session = record.session;
+    if (session.state == SessionState::kOpen && session.expires_at < now && wanted(record)) {
+      expired.emplace_back(session.expires_at, id);
+    }
+  }
+  std::sort(expired.begin(), expired.end());
+  if (static_cast<int64_t>(expired.size()) > limit) expired.resize(std::max<int64_t>(0, limit));
+  std::vector<SessionId> ids;
+  for (const auto& [expires_at, id] : expired) ids.push_back(id);
+  return ids;
 }
 
 absl::StatusOr<int64_t> MemoryCrashIndex::ExpireSessions(absl::Time now, int64_t limit,
                                                          const std::string& reason) {
   absl::MutexLock lock(&mutex_);
   RETURN_IF_ERROR(status_);
-  std::vector<std::pair<absl::Time, SessionId>> expired;
+  const auto reopened = [](const SessionRecord& record) { return !record.session.crash.empty(); };
+  for (const SessionId& id : Expired(now, limit, reopened)) {
+    SessionRecord& record = sessions_.at(id);
+    CloseAgain(&record, SizeOf(record.session.manifest, record.packs));
+  }
+  const auto empty = [](const SessionRecord& record) {
+    return record.session.crash.empty() && record.packs.empty();
+  };
+  const std::vector<SessionId> gone = Expired(now, limit, empty);
+  for (const SessionId& id : gone) Forget(id, reason);
+  return static_cast<int64_t>(gone.size());
+}
+
+absl::StatusOr<std::vector<SessionId>> MemoryCrashIndex::ExpiredWithPacks(absl::Time now, int64_t limit) {
+  absl::MutexLock lock(&mutex_);
+  RETURN_IF_ERROR(status_);
+  return Expired(now, limit, [](const SessionRecord& record) {
+    return record.session.crash.empty() && !record.packs.empty();
+  });
+}
+
+absl::Status MemoryCrashIndex::AddRefusals(const std::vector<ReasonCount>& refused) {
+  absl::MutexLock lock(&mutex_);
+  RETURN_IF_ERROR(status_);
+  for (const ReasonCount& one : refused) {
+    if (one.count == 0) continue;
+    refused_[one.reason] += one.count;
+    offered_ += one.count;
+  }
+  return absl::OkStatus();
+}
+
+absl::Status MemoryCrashIndex::ReportLosses(const DeviceId& device, const std::string& epoch,
+                                            const std::vector<ReasonCount>& lost, absl::Time now) {
+  absl::MutexLock lock(&mutex_);
+  RETURN_IF_ERROR(status_);
+  std::map<std::string, uint64_t> totals;
+  for (const ReasonCount& one : lost) {
+    uint64_t& total = totals[one.reason];
+    total = std::min(kMaxLoss, total + std::min(kMaxLoss, one.count));
+  }
+  std::map<std::string, EpochLosses>& epochs = losses_[device];
+  for (const auto& [reason, total] : totals) {
+    const auto known = epochs.find(epoch);
+    const uint64_t before = known == epochs.end() ? 0 : known->second.counts[reason];
+    if (total <= before) continue;
+    epochs[epoch].reported_at = now;
+    epochs[epoch].counts[reason] = total;
+    expired_[absl::StrCat("device_", reason)] += total - before;
+    offered_ += total - before;
+  }
+  while (epochs.size() > static_cast<size_t>(kLossEpochs)) {
+    epochs.erase(std::min_element(epochs.begin(), epochs.end(), [](const auto& a, const auto& b) {
+      return a.second.reported_at < b.second.reported_at;
+    }));
+  }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<IngestAccount> MemoryCrashIndex::Account() {
+  absl::MutexLock lock(&mutex_);
+  RETURN_IF_ERROR(status_);
+  IngestAccount account{.offered = offered_, .accepted = crashes_.size()};
+  for (const auto& [reason, count] : refused_) account.refused.push_back({reason, count});
+  for (const auto& [reason, count] : expired_) account.expired.push_back({reason, count});
+  for (const auto& [id, record] : sessions_) account.pending += record.session.crash.empty();
+  return account;
+}
+
+absl::StatusOr<std::vector<IndexedPack>> MemoryCrashIndex::PacksUnder(const std::string& key) {
+  absl::MutexLock lock(&mutex_);
+  RETURN_IF_ERROR(status_);
+  std::vector<IndexedPack> found;
   for (const auto& [id, record] : sessions_) {
-    const Session& session = record.session;
-    if (session.state == SessionState::kOpen && session.expires_at < now) {
-      expired.emplace_back(session.expires_at, id);
+    for (const StoredPack& pack : record.packs) {
+      if (pack.ref.key == key) found.push_back({pack.ref, id});
     }
   }
-  std::sort(expired.begin(), expired.end());
-  if (static_cast<int64_t>(expired.size()) > limit) expired.resize(std::max<int64_t>(0, limit));
-  for (const auto& [expires_at, id] : expired) {
-    const auto it = sessions_.find(id);
-    keys_.erase({it->second.session.device, it->second.session.uid});
-    sessions_.erase(it);
+  std::sort(found.begin(), found.end(), [](const IndexedPack& a, const IndexedPack& b) {
+    return std::tie(a.ref.offset, a.session) < std::tie(b.ref.offset, b.session);
+  });
+  return found;
+}
+
+absl::StatusOr<std::vector<std::string>> MemoryCrashIndex::PackKeys() {
+  absl::MutexLock lock(&mutex_);
+  RETURN_IF_ERROR(status_);
+  std::set<std::string> keys;
+  for (const auto& [id, record] : sessions_) {
+    for (const StoredPack& pack : record.packs) keys.insert(pack.ref.key);
   }
-  return static_cast<int64_t>(expired.size());
+  return std::vector<std::string>(keys.begin(), keys.end());
+}
+
+absl::StatusOr<int64_t> MemoryCrashIndex::RequestLostAnalyses(absl::Time before, int64_t limit) {
+  absl::MutexLock lock(&mutex_);
+  RETURN_IF_ERROR(status_);
+  int64_t requested = 0;
+  for (const auto& [id, record] : crashes_) {
+    if (requested >= limit) break;
+    if (record.crash.facts || id.time() >= before || queue_.count(id) != 0) continue;
+    queue_[id] = {};
+    ++requested;
+  }
+  return requested;
 }
 
 absl::StatusOr<StoredCrash> MemoryCrashIndex::GetCrash(const CrashId& id) {
   absl::MutexLock lock(&mutex_);
-  RETURN_IF_ERROR(FindSessionOf(id).status());
+  RETURN_IF_ERROR(LookupOf(id).status());
   return crashes_.at(id).crash;
 }
 
 absl::StatusOr<Manifest> MemoryCrashIndex::CrashManifest(const CrashId& id) {
   absl::MutexLock lock(&mutex_);
-  ASSIGN_OR_RETURN(const SessionRecord* record, FindSessionOf(id));
+  ASSIGN_OR_RETURN(const SessionRecord* record, LookupOf(id));
   return record->session.manifest;
 }
 
 absl::StatusOr<std::vector<StoredPack>> MemoryCrashIndex::CrashPacks(const CrashId& id) {
   absl::MutexLock lock(&mutex_);
-  ASSIGN_OR_RETURN(const SessionRecord* record, FindSessionOf(id));
-  return record->packs;
+  ASSIGN_OR_RETURN(const SessionRecord* record, LookupOf(id));
+  std::vector<StoredPack> packs = record->packs;
+  if (record->session.state == SessionState::kOpen) packs.resize(record->kept);
+  return packs;
 }
 
 absl::StatusOr<std::vector<CrashId>> MemoryCrashIndex::FindByPrefix(const std::string& prefix, int limit) {
@@ -248,15 +427,16 @@ absl::StatusOr<std::vector<CrashIndex::AnalysisLease>> MemoryCrashIndex::ClaimAn
     if (static_cast<int>(leases.size()) >= limit) break;
     if (entry.lease_until > now) continue;
     entry.lease_until = lease_until;
-    leases.push_back({crash, ++entry.attempts});
+    leases.push_back({crash, ++entry.attempts, crashes_.at(crash).crash.revision});
   }
   return leases;
 }
 
-absl::Status MemoryCrashIndex::PutFacts(const CrashId& id, const CrashFacts& facts) {
+absl::Status MemoryCrashIndex::PutFacts(const CrashId& id, const CrashFacts& facts, uint32_t revision) {
   absl::MutexLock lock(&mutex_);
-  RETURN_IF_ERROR(FindSessionOf(id).status());
+  RETURN_IF_ERROR(LookupOf(id).status());
   StoredCrash& crash = crashes_.at(id).crash;
+  if (crash.revision != revision) return absl::FailedPreconditionError("the crash has more bytes by now");
   crash.state = facts.state;
   crash.facts = facts;
   queue_.erase(id);

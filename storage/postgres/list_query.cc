@@ -3,11 +3,10 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "storage/postgres/partitions.h"
+#include "storage/postgres/statements.h"
 
 namespace corefleet {
 namespace {
-
-constexpr char kColumns[] = "f.id, f.device, f.note, f.raw_bytes, f.stored_bytes, f.state, f.summary";
 
 // Gathers conditions and their parameters.
 class Where {
@@ -74,10 +73,10 @@ ListQuery MakeListQuery(const CrashFilter& filter, const CrashId& before, int li
     where.Add("f.build = wanted.ref");
   }
   AddFilter(filter, before, taint_bit, &where);
-  query.sql = absl::StrCat("SELECT ", kColumns, " FROM crash_fact f", where.Text(), last);
+  query.sql = absl::StrCat("SELECT ", kCrashColumns, ", f.summary FROM crash_fact f", where.Text(), last);
   // Of several builds: the newest of each by its own scan, and the newest of these.
   if (many) {
-    query.sql = absl::StrCat("SELECT ", kColumns, " FROM unnest(", refs,
+    query.sql = absl::StrCat("SELECT ", kCrashColumns, ", f.summary FROM unnest(", refs,
                              ") AS wanted(ref) CROSS JOIN LATERAL (", query.sql, ") f", last);
   }
   return query;

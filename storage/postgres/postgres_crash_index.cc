@@ -2,20 +2,16 @@
 
 #include <algorithm>
 #include <pqxx/pqxx>
-#include <set>
 #include <utility>
 
-#include "absl/base/thread_annotations.h"
-#include "absl/functional/function_ref.h"
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
-#include "absl/synchronization/mutex.h"
 #include "base/status_macros.h"
 #include "core/digest/digest.h"
 #include "storage/facts_json.h"
-#include "storage/postgres/connection_pool.h"
 #include "storage/postgres/fact_counts.h"
+#include "storage/postgres/index_impl.h"
 #include "storage/postgres/list_query.h"
 #include "storage/postgres/migration.h"
 #include "storage/postgres/partitions.h"
@@ -33,26 +29,6 @@ constexpr int kMaxBuildsOfFilter = 1000;
 // Longer text is no release and no build id, and would not fit an index page.
 constexpr size_t kMaxNameText = 255;
 constexpr size_t kMaxReasonText = 4096;
-
-using Body = absl::FunctionRef<absl::Status(pqxx::transaction_base&)>;
-
-absl::Status NoSession(const SessionId& id) {
-  return absl::NotFoundError(absl::StrCat("no session ", id.value()));
-}
-absl::Status NoCrash(const CrashId& id) {
-  return absl::NotFoundError(absl::StrCat("no crash ", id.ToString()));
-}
-
-absl::Status Complete(const SessionId& id) {
-  return absl::FailedPreconditionError(absl::StrCat("session ", id.value(), " is complete"));
-}
-
-// The answer of a statement that works on open sessions only: one row with the state, or none.
-absl::Status CheckOpen(const SessionId& id, const pqxx::result& rows, int column = 0) {
-  if (rows.empty()) return NoSession(id);
-  if (rows[0][column].as<int>() != static_cast<int>(SessionState::kOpen)) return Complete(id);
-  return absl::OkStatus();
-}
 
 bool IsHex(const std::string& text) { return std::all_of(text.begin(), text.end(), absl::ascii_isxdigit); }
 
@@ -110,10 +86,14 @@ void UpdateFacts(pqxx::transaction_base& transaction, const CrashId& id, const C
   transaction.exec_prepared0(sql::kPutDetail, id.ToUuid(), EncodeFacts(facts, FactsDetail::kAll));
 }
 
-absl::Status PutFactsIn(pqxx::transaction_base& transaction, const CrashId& id, const CrashFacts& facts) {
+absl::Status PutFactsIn(pqxx::transaction_base& transaction, const CrashId& id, const CrashFacts& facts,
+                        uint32_t revision) {
   // The lock makes two analyses of one crash take turns, so that each takes back what the other counted.
   const pqxx::result before = transaction.exec_prepared(sql::kLockFacts, id.ToUuid());
   if (before.empty()) return NoCrash(id);
+  if (before[0][4].as<uint32_t>() != revision) {
+    return absl::FailedPreconditionError("the crash has more bytes by now");
+  }
   Counted counted{.state = facts.state, .build = BuildRefOf(transaction, facts)};
   if (facts.taint.mask) counted.mask = facts.taint.mask->value;
   UpdateFacts(transaction, id, facts, counted.build);
@@ -194,56 +174,38 @@ void AddStat(const pqxx::row& row, IndexStats* stats) {
     stats->other_builds = n;  // of all; the listed ones are taken off at the end
   } else if (what == "backlog") {
     stats->analysis_backlog = n;
+  } else if (what == "unread") {
     stats->crashes_by_state[static_cast<size_t>(CrashState::kReceived)] += n;
     stats->crashes += n;
-  } else if (what == "open") {
-    stats->open_sessions = n;
+  } else if (what == "open" || what == "reopened") {
+    stats->open_sessions += n;
   }
 }
 
 }  // namespace
 
-class PostgresCrashIndex::Impl {
- public:
-  Impl(const std::string& connection_string, const PostgresCrashIndexOptions& options)
-      : pool_(connection_string, options.max_connections, options.timeout) {}
+absl::Status NoSession(const SessionId& id) {
+  return absl::NotFoundError(absl::StrCat("no session ", id.value()));
+}
+absl::Status NoCrash(const CrashId& id) {
+  return absl::NotFoundError(absl::StrCat("no crash ", id.ToString()));
+}
 
-  // One statement, which is its own transaction: one round trip.
-  absl::Status Alone(Body body) {
-    return pool_.Run([&](pqxx::connection& connection) {
-      pqxx::nontransaction transaction(connection);
-      return body(transaction);
-    });
-  }
+absl::Status PostgresCrashIndex::Impl::Alone(Body body) {
+  return pool_.Run([&](pqxx::connection& connection) {
+    pqxx::nontransaction transaction(connection);
+    return body(transaction);
+  });
+}
 
-  absl::Status InTransaction(Body body) {
-    return pool_.Run([&](pqxx::connection& connection) {
-      pqxx::work transaction(connection);
-      RETURN_IF_ERROR(body(transaction));
-      transaction.commit();
-      return absl::OkStatus();
-    });
-  }
-
-  absl::Status BringUp(const std::string& connection_string);
-  absl::Status EnsureMonth(absl::CivilMonth month);
-  // Makes the month anew if somebody has removed its partitions meanwhile.
-  void ForgetMonths() {
-    absl::MutexLock lock(&mutex_);
-    months_.clear();
-  }
-
-  absl::Status BeginOnce(pqxx::transaction_base& transaction, const DeviceId& device,
-                         const Manifest& manifest, const std::string& note, const SessionId& fresh,
-                         absl::Time now, absl::Time expires_at, BeginResult* result);
-  absl::StatusOr<CrashId> FinishOnce(const SessionId& id, const CrashId& fresh, uint64_t raw_bytes,
-                                     uint64_t stored_bytes);
-
- private:
-  ConnectionPool pool_;
-  absl::Mutex mutex_;
-  std::set<absl::CivilMonth> months_ ABSL_GUARDED_BY(mutex_);  // known to have partitions
-};
+absl::Status PostgresCrashIndex::Impl::InTransaction(Body body) {
+  return pool_.Run([&](pqxx::connection& connection) {
+    pqxx::work transaction(connection);
+    RETURN_IF_ERROR(body(transaction));
+    transaction.commit();
+    return absl::OkStatus();
+  });
+}
 
 absl::Status PostgresCrashIndex::Impl::BringUp(const std::string& connection_string) {
   // Once, on a connection of its own without the limits of a request.
@@ -275,43 +237,6 @@ absl::Status PostgresCrashIndex::Impl::EnsureMonth(absl::CivilMonth month) {
   return absl::OkStatus();
 }
 
-absl::Status PostgresCrashIndex::Impl::BeginOnce(pqxx::transaction_base& transaction, const DeviceId& device,
-                                                 const Manifest& manifest, const std::string& note,
-                                                 const SessionId& fresh, absl::Time now,
-                                                 absl::Time expires_at, BeginResult* result) {
-  const pqxx::result begun =
-      transaction.exec_prepared(sql::kBeginSession, fresh.value(), device.value(), UidOf(manifest).value(),
-                                ToTimestamp(expires_at), ToText(note), ToBytea(Encode(manifest)));
-  if (begun.empty()) return absl::AbortedError("the session was begun or ended by somebody else just now");
-  const std::string id = begun[0][0].as<std::string>();
-  result->created = begun[0][1].as<bool>();
-  if (!result->created) {
-    transaction.exec_prepared0(sql::kExtendSession, id, ToTimestamp(now), ToTimestamp(expires_at));
-  }
-  const pqxx::result row = transaction.exec_prepared(sql::kGetSession, id);
-  if (row.empty()) return absl::AbortedError("the session was abandoned just now");
-  ASSIGN_OR_RETURN(result->session, SessionFromRow(row[0]));
-  return absl::OkStatus();
-}
-
-absl::StatusOr<CrashId> PostgresCrashIndex::Impl::FinishOnce(const SessionId& id, const CrashId& fresh,
-                                                             uint64_t raw_bytes, uint64_t stored_bytes) {
-  RETURN_IF_ERROR(EnsureMonth(MonthOf(fresh.time())));
-  CrashId crash = fresh;
-  RETURN_IF_ERROR(Alone([&](pqxx::transaction_base& transaction) -> absl::Status {
-    const pqxx::result finished =
-        transaction.exec_prepared(sql::kFinishSession, id.value(), fresh.ToUuid(), fresh.ToString(),
-                                  ToTimestamp(fresh.time()), ToBigint(raw_bytes), ToBigint(stored_bytes));
-    if (!finished.empty()) return absl::OkStatus();
-    const pqxx::result end = transaction.exec_prepared(sql::kSessionEnd, id.value());
-    if (end.empty()) return NoSession(id);
-    if (end[0][1].is_null()) return absl::AbortedError("the session was begun anew just now");
-    ASSIGN_OR_RETURN(crash, CrashId::FromUuid(end[0][1].as<std::string>()));
-    return absl::OkStatus();
-  }));
-  return crash;
-}
-
 PostgresCrashIndex::PostgresCrashIndex(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 PostgresCrashIndex::~PostgresCrashIndex() = default;
 
@@ -327,84 +252,6 @@ absl::Status PostgresCrashIndex::Ping() {
     transaction.exec1("SELECT 1");
     return absl::OkStatus();
   });
-}
-
-absl::StatusOr<BeginResult> PostgresCrashIndex::BeginSession(const DeviceId& device, const Manifest& manifest,
-                                                             const std::string& note,
-                                                             const SessionTerms& terms,
-                                                             const SessionId& fresh, absl::Time now,
-                                                             absl::Time expires_at) {
-  BeginResult result;
-  RETURN_IF_ERROR(impl_->Alone([&](pqxx::transaction_base& transaction) {
-    return impl_->BeginOnce(transaction, device, manifest, note, fresh, now, expires_at, &result);
-  }));
-  return result;
-}
-
-absl::StatusOr<Session> PostgresCrashIndex::GetSession(const SessionId& id) {
-  absl::StatusOr<Session> session;
-  RETURN_IF_ERROR(impl_->Alone([&](pqxx::transaction_base& transaction) {
-    const pqxx::result rows = transaction.exec_prepared(sql::kGetSession, id.value());
-    if (rows.empty()) return NoSession(id);
-    session = SessionFromRow(rows[0]);
-    return session.status();
-  }));
-  return session;
-}
-
-absl::Status PostgresCrashIndex::AddPack(const SessionId& id, const StoredPack& pack) {
-  return impl_->Alone([&](pqxx::transaction_base& transaction) {
-    return CheckOpen(id, transaction.exec_prepared(sql::kAddPack, id.value(), pack.ref.key,
-                                                   ToBigint(pack.ref.offset), ToBigint(pack.ref.size),
-                                                   ToBytea(EncodePackIndex(id.value(), pack.entries))));
-  });
-}
-
-absl::StatusOr<std::vector<StoredPack>> PostgresCrashIndex::SessionPacks(const SessionId& id) {
-  absl::StatusOr<std::vector<StoredPack>> packs;
-  RETURN_IF_ERROR(impl_->Alone([&](pqxx::transaction_base& transaction) {
-    const pqxx::result rows = transaction.exec_prepared(sql::kSessionPacks, id.value());
-    if (rows.empty()) return NoSession(id);
-    packs = PacksFromRows(rows);
-    return packs.status();
-  }));
-  return packs;
-}
-
-absl::Status PostgresCrashIndex::DropPacks(const SessionId& id) {
-  return impl_->Alone([&](pqxx::transaction_base& transaction) {
-    return CheckOpen(id, transaction.exec_prepared(sql::kDropPacks, id.value()));
-  });
-}
-
-absl::StatusOr<CrashId> PostgresCrashIndex::FinishSession(const SessionId& id, const CrashId& fresh,
-                                                          uint64_t raw_bytes, uint64_t stored_bytes) {
-  absl::StatusOr<CrashId> crash = impl_->FinishOnce(id, fresh, raw_bytes, stored_bytes);
-  // A check violation: no partition takes the row. Retention in another process may have dropped the month.
-  if (!absl::IsFailedPrecondition(crash.status())) return crash;
-  impl_->ForgetMonths();
-  return impl_->FinishOnce(id, fresh, raw_bytes, stored_bytes);
-}
-
-absl::Status PostgresCrashIndex::AbandonSession(const SessionId& id, const std::string& reason) {
-  return impl_->Alone([&](pqxx::transaction_base& transaction) -> absl::Status {
-    const pqxx::result rows = transaction.exec_prepared(sql::kAbandonSession, id.value());
-    if (rows.empty() || rows[0][0].as<bool>()) return absl::OkStatus();
-    RETURN_IF_ERROR(CheckOpen(id, rows, 1));
-    return absl::AbortedError("the session was finished just now");
-  });
-}
-
-absl::StatusOr<int64_t> PostgresCrashIndex::ExpireSessions(absl::Time now, int64_t limit,
-                                                           const std::string& reason) {
-  int64_t gone = 0;
-  RETURN_IF_ERROR(impl_->Alone([&](pqxx::transaction_base& transaction) {
-    const pqxx::result rows =
-        transaction.exec_prepared(sql::kExpireSessions, ToTimestamp(now), std::max<int64_t>(0, limit));
-    gone = static_cast<int64_t>(rows.affected_rows());
-    return absl::OkStatus();
-  }));
-  return gone;
 }
 
 absl::StatusOr<StoredCrash> PostgresCrashIndex::GetCrash(const CrashId& id) {
@@ -478,7 +325,7 @@ absl::StatusOr<std::vector<CrashIndex::AnalysisLease>> PostgresCrashIndex::Claim
     for (const pqxx::row& row :
          transaction.exec_prepared(sql::kClaimAnalysis, limit, ToTimestamp(now), ToTimestamp(lease_until))) {
       ASSIGN_OR_RETURN(const CrashId id, CrashId::FromUuid(row[0].as<std::string>()));
-      leases.push_back({id, row[1].as<int>()});
+      leases.push_back({id, row[1].as<int>(), row[2].as<uint32_t>()});
     }
     return absl::OkStatus();
   }));
@@ -487,9 +334,9 @@ absl::StatusOr<std::vector<CrashIndex::AnalysisLease>> PostgresCrashIndex::Claim
   return leases;
 }
 
-absl::Status PostgresCrashIndex::PutFacts(const CrashId& id, const CrashFacts& facts) {
+absl::Status PostgresCrashIndex::PutFacts(const CrashId& id, const CrashFacts& facts, uint32_t revision) {
   return impl_->InTransaction(
-      [&](pqxx::transaction_base& transaction) { return PutFactsIn(transaction, id, facts); });
+      [&](pqxx::transaction_base& transaction) { return PutFactsIn(transaction, id, facts, revision); });
 }
 
 absl::StatusOr<IndexStats> PostgresCrashIndex::Stats(int max_builds) {

@@ -33,14 +33,29 @@ class PostgresCrashIndex final : public CrashIndex {
                                            const std::string& note, const SessionTerms& terms,
                                            const SessionId& fresh, absl::Time now,
                                            absl::Time expires_at) override;
+  absl::StatusOr<std::optional<Session>> FindSession(const DeviceId& device, const CrashUid& uid) override;
+  absl::StatusOr<Session> ReopenSession(const SessionId& id, const SessionTerms& terms,
+                                        absl::Time expires_at) override;
   absl::StatusOr<Session> GetSession(const SessionId& id) override;
-  absl::Status AddPack(const SessionId& id, const StoredPack& pack) override;
+  absl::StatusOr<SessionWithPacks> GetSessionWithPacks(const SessionId& id) override;
+  using CrashIndex::AddPack;
+  absl::Status AddPack(const SessionId& id, const StoredPack& pack, absl::Time now,
+                       absl::Time expires_at) override;
   absl::StatusOr<std::vector<StoredPack>> SessionPacks(const SessionId& id) override;
   absl::Status DropPacks(const SessionId& id) override;
-  absl::StatusOr<CrashId> FinishSession(const SessionId& id, const CrashId& fresh, uint64_t raw_bytes,
-                                        uint64_t stored_bytes) override;
+  using CrashIndex::FinishSession;
+  absl::StatusOr<CrashId> FinishSession(const SessionId& id, const CrashId& fresh,
+                                        const CrashBytes& bytes) override;
   absl::Status AbandonSession(const SessionId& id, const std::string& reason) override;
   absl::StatusOr<int64_t> ExpireSessions(absl::Time now, int64_t limit, const std::string& reason) override;
+  absl::StatusOr<std::vector<SessionId>> ExpiredWithPacks(absl::Time now, int64_t limit) override;
+  absl::Status AddRefusals(const std::vector<ReasonCount>& refused) override;
+  absl::Status ReportLosses(const DeviceId& device, const std::string& epoch,
+                            const std::vector<ReasonCount>& lost, absl::Time now) override;
+  absl::StatusOr<IngestAccount> Account() override;
+  absl::StatusOr<std::vector<IndexedPack>> PacksUnder(const std::string& key) override;
+  absl::StatusOr<std::vector<std::string>> PackKeys() override;
+  absl::StatusOr<int64_t> RequestLostAnalyses(absl::Time before, int64_t limit) override;
   absl::StatusOr<StoredCrash> GetCrash(const CrashId& id) override;
   absl::StatusOr<Manifest> CrashManifest(const CrashId& id) override;
   absl::StatusOr<std::vector<StoredPack>> CrashPacks(const CrashId& id) override;
@@ -48,7 +63,8 @@ class PostgresCrashIndex final : public CrashIndex {
   absl::StatusOr<CrashPage> ListCrashes(const CrashFilter& filter, const CrashId& before, int limit) override;
   absl::StatusOr<std::vector<AnalysisLease>> ClaimAnalysis(int limit, absl::Time now,
                                                            absl::Time lease_until) override;
-  absl::Status PutFacts(const CrashId& id, const CrashFacts& facts) override;
+  using CrashIndex::PutFacts;
+  absl::Status PutFacts(const CrashId& id, const CrashFacts& facts, uint32_t revision) override;
   absl::StatusOr<IndexStats> Stats(int max_builds) override;
 
  private:

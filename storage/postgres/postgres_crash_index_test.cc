@@ -13,6 +13,7 @@
 #include "base/clock.h"
 #include "storage/postgres/connection_pool.h"
 #include "storage/postgres/list_query.h"
+#include "storage/postgres/migration.h"
 #include "storage/postgres/partitions.h"
 #include "storage/postgres/test_cluster.h"
 
@@ -161,6 +162,78 @@ TEST(PostgresCrashIndexTest, ANewerSchemaIsRefused) {
   pqxx::nontransaction(connection)
       .exec("INSERT INTO schema_migrations (version, name) VALUES (9999, 'future')");
   EXPECT_EQ(PostgresCrashIndex::Open(database).status().code(), absl::StatusCode::kFailedPrecondition);
+}
+
+// A database as the first version left it: two crashes, one of them analysed, and an upload under way.
+TEST(PostgresCrashIndexTest, ADatabaseOfTheFirstVersionComesUpWithItsAccount) {
+  const std::string database = TestCluster::Get()->FreshDatabase();
+  const absl::Time now = absl::FromUnixSeconds(1'790'000'000);
+  const CrashId crash = CrashId::Make(now, {1});
+  Manifest manifest;
+  manifest.regions.push_back({.size = 100});
+  {
+    pqxx::connection connection(database);
+    ASSERT_TRUE(Migrate(connection, {SchemaSteps().front()}).ok());
+    pqxx::work work(connection);
+    work.exec(CreatePartitionsSql(MonthOf(now)));
+    const std::string encoded = Encode(manifest);
+    const pqxx::binarystring bytes(encoded.data(), encoded.size());
+    work.exec_params(
+        "INSERT INTO ingest_session VALUES ('s1', 'd', 'u1', 1, $1, now(), 'n'),"
+        " ('s2', 'd', $2, 0, NULL, now(), 'n')",
+        crash.ToUuid(), UidOf(manifest).value());
+    work.exec_params("INSERT INTO session_manifest VALUES ('s2', $1)", bytes);
+    work.exec(
+        "INSERT INTO session_pack (session, key, \"offset\", size, index)"
+        " VALUES ('s2', 'k', 7, 8, ''), ('s2', 'k', 9, 8, '')");
+    work.exec_params("INSERT INTO crash VALUES ($1, $2, 's1', $3)", crash.ToUuid(), crash.ToString(), bytes);
+    work.exec_params(
+        "INSERT INTO crash_fact (id, device, received_at, note, raw_bytes, stored_bytes)"
+        " VALUES ($1, 'd', now(), 'n', 100, 50)",
+        crash.ToUuid());
+    work.exec_params("INSERT INTO analysis_queue (crash) VALUES ($1)", crash.ToUuid());
+    work.commit();
+  }
+  const auto index = PostgresCrashIndex::Open(database);
+  ASSERT_TRUE(index.ok()) << index.status();
+  const auto account = (*index)->Account();
+  ASSERT_TRUE(account.ok()) << account.status();
+  EXPECT_EQ(account->offered, 2u);
+  EXPECT_EQ(account->accepted, 1u);
+  EXPECT_EQ(account->pending, 1u);
+  EXPECT_EQ(account->Difference(), 0);
+  const auto old = (*index)->GetCrash(crash);
+  ASSERT_TRUE(old.ok()) << old.status();
+  EXPECT_EQ(old->here_bytes, 100u) << "all of it, as always then";
+  EXPECT_EQ(old->weight, 1u);
+  EXPECT_EQ((*index)->PacksUnder("k")->size(), 2u);
+  ASSERT_TRUE((*index)->FinishSession(SessionId("s2"), CrashId::Make(now, {2}), 100, 16).ok());
+  EXPECT_EQ((*index)->Stats(1)->analysis_backlog, 2u);
+  EXPECT_EQ((*index)->Account()->accepted, 2u);
+}
+
+TEST(PostgresCrashIndexTest, ALostRequestForAnalysisIsMadeAgain) {
+  const std::string database = TestCluster::Get()->FreshDatabase();
+  const auto index = *PostgresCrashIndex::Open(database);
+  const absl::Time now = absl::FromUnixSeconds(1'790'000'000);
+  std::vector<CrashId> crashes;
+  for (uint8_t i = 0; i < 3; ++i) {
+    Manifest manifest;
+    manifest.regions.push_back({.size = i});
+    const SessionId session(absl::StrCat("s", i));
+    ASSERT_TRUE(index->BeginSession(DeviceId("d"), manifest, "", SessionTerms(), session, now, now).ok());
+    crashes.push_back(*index->FinishSession(session, CrashId::Make(now + absl::Minutes(i), {i}), 1, 1));
+  }
+  ASSERT_TRUE(index->PutFacts(crashes[0], CrashFacts{.state = CrashState::kComplete}).ok());
+  pqxx::connection connection(database);
+  pqxx::nontransaction(connection).exec("DELETE FROM analysis_queue");
+  EXPECT_EQ(*index->RequestLostAnalyses(now + absl::Minutes(2), 10), 1) << "the third one is too young";
+  EXPECT_EQ(*index->RequestLostAnalyses(now + absl::Minutes(2), 10), 0);
+  EXPECT_EQ(*index->RequestLostAnalyses(now + absl::Hours(1), 0), 0);
+  EXPECT_EQ(*index->RequestLostAnalyses(now + absl::Hours(1), 10), 1);
+  const auto leases = *index->ClaimAnalysis(10, now, now);
+  ASSERT_EQ(leases.size(), 2u);
+  EXPECT_EQ(leases[0].crash, crashes[1]);
 }
 
 TEST(PostgresCrashIndexTest, NoDatabaseIsUnavailable) {

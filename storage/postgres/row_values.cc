@@ -5,6 +5,7 @@
 #include "base/status_macros.h"
 #include "core/bytes/escape.h"
 #include "storage/facts_json.h"
+#include "storage/postgres/hints_json.h"
 
 namespace corefleet {
 namespace {
@@ -33,21 +34,36 @@ pqxx::binarystring ToBytea(absl::string_view bytes) { return pqxx::binarystring(
 
 std::string FromBytea(const pqxx::field& field) { return pqxx::binarystring(field).str(); }
 
-absl::StatusOr<Session> SessionFromRow(const pqxx::row& row) {
-  Session session;
-  session.id = SessionId(row[0].as<std::string>());
-  session.device = DeviceId(row[1].as<std::string>());
-  session.uid = CrashUid(row[2].as<std::string>());
-  session.state = static_cast<SessionState>(row[3].as<int>());
-  if (!row[4].is_null()) {
-    ASSIGN_OR_RETURN(session.crash, CrashId::FromUuid(row[4].as<std::string>()));
+std::string TextArray(const std::vector<std::string>& texts) {
+  std::string array = "{";
+  for (const std::string& text : texts) {
+    absl::StrAppend(&array, array.size() == 1 ? "\"" : ",\"",
+                    absl::StrReplaceAll(text, {{"\\", "\\\\"}, {"\"", "\\\""}}), "\"");
   }
-  session.expires_at = row[5].is_null() ? absl::InfiniteFuture() : absl::FromUnixMicros(row[5].as<int64_t>());
-  session.note = row[6].as<std::string>();
-  if (row[7].is_null()) {
+  return array + "}";
+}
+
+absl::StatusOr<Session> SessionFromRow(const pqxx::row& row, int first) {
+  const auto column = [&](int i) { return row[first + i]; };
+  Session session;
+  session.id = SessionId(column(0).as<std::string>());
+  session.device = DeviceId(column(1).as<std::string>());
+  session.uid = CrashUid(column(2).as<std::string>());
+  session.state = static_cast<SessionState>(column(3).as<int>());
+  if (!column(4).is_null()) {
+    ASSIGN_OR_RETURN(session.crash, CrashId::FromUuid(column(4).as<std::string>()));
+  }
+  session.expires_at =
+      column(5).is_null() ? absl::InfiniteFuture() : absl::FromUnixMicros(column(5).as<int64_t>());
+  session.note = column(6).as<std::string>();
+  if (column(7).is_null()) {
     return absl::DataLossError(absl::StrCat("session ", session.id.value(), " has lost its manifest"));
   }
-  ASSIGN_OR_RETURN(session.manifest, DecodeManifest(BytesOf(FromBytea(row[7]))));
+  ASSIGN_OR_RETURN(session.manifest, DecodeManifest(BytesOf(FromBytea(column(7)))));
+  session.terms.want = static_cast<SessionWant>(column(8).as<int>());
+  session.terms.rule = column(9).as<std::string>();
+  session.terms.weight = static_cast<uint32_t>(column(10).as<int64_t>());
+  session.terms.hints = DecodeHints(column(11).c_str());
   return session;
 }
 
@@ -60,8 +76,16 @@ absl::StatusOr<StoredCrash> CrashFromRow(const pqxx::row& row) {
   crash.raw_bytes = FromBigint(row[3].as<int64_t>());
   crash.stored_bytes = FromBigint(row[4].as<int64_t>());
   crash.state = static_cast<CrashState>(row[5].as<int>());
-  if (!row[6].is_null()) {
-    ASSIGN_OR_RETURN(crash.facts, DecodeFacts(row[6].c_str()));
+  crash.here_bytes = row[6].is_null() ? crash.raw_bytes : FromBigint(row[6].as<int64_t>());
+  crash.want = static_cast<SessionWant>(row[7].as<int>());
+  crash.rule = row[8].as<std::string>();
+  crash.weight = static_cast<uint32_t>(row[9].as<int64_t>());
+  crash.os_version = row[10].as<std::string>();
+  crash.source = row[11].as<std::string>();
+  if (!row[12].is_null()) crash.captured_at = absl::FromUnixMicros(row[12].as<int64_t>());
+  crash.revision = row[13].as<uint32_t>();
+  if (!row[14].is_null()) {
+    ASSIGN_OR_RETURN(crash.facts, DecodeFacts(row[14].c_str()));
   }
   return crash;
 }

@@ -32,12 +32,16 @@ std::string FromBytea(const pqxx::field& field);
 // A parameter that may be NULL. The value must outlive the call.
 inline const char* OrNull(const std::optional<std::string>& text) { return text ? text->c_str() : nullptr; }
 
-// A row of GetSession.
-absl::StatusOr<Session> SessionFromRow(const pqxx::row& row);
-// id, device, note, raw_bytes, stored_bytes, state, facts in JSON or NULL.
+// '{"a","b"}': a parameter of type text[].
+std::string TextArray(const std::vector<std::string>& texts);
+
+// A session and its manifest, from column `first` of the row on.
+absl::StatusOr<Session> SessionFromRow(const pqxx::row& row, int first = 0);
+// kCrashColumns, then the facts in JSON or NULL.
 absl::StatusOr<StoredCrash> CrashFromRow(const pqxx::row& row);
-// Rows of key, offset, size, index. A row without a key says: none.
+// Rows of key, offset, size, index, and what else there may be. A row without a key says: none.
 absl::StatusOr<std::vector<StoredPack>> PacksFromRows(const pqxx::result& rows);
+inline constexpr int kPackColumns = 4;
 
 }  // namespace corefleet
 

@@ -1,94 +1,248 @@
 #include "storage/postgres/statements.h"
 
+#include "absl/strings/str_cat.h"
+
 namespace corefleet {
+namespace {
+
+// ingest_session s with its manifest.
+constexpr char kSession[] =
+    "s.id, s.device, s.uid, s.state, s.crash,"
+    " CASE WHEN isfinite(s.expires_at) THEN (extract(epoch FROM s.expires_at) * 1000000)::bigint END, s.note,"
+    " COALESCE(m.manifest, (SELECT c.manifest FROM crash c WHERE c.id = s.crash)),"
+    " s.want, s.rule, s.weight, s.hints";
+constexpr char kSessionTables[] = "ingest_session s LEFT JOIN session_manifest m ON m.session = s.id";
+constexpr char kPack[] = "p.key, p.\"offset\", p.size, p.index";
+
+// ingest_count.what
+constexpr char kOffered[] = "0";
+constexpr char kAccepted[] = "1";
+constexpr char kExpired[] = "3";
+
+// SQL that adds rows of (what, reason, n) to the account. A connection adds to its own slot.
+std::string CountRows(const char* what, const char* reason, const char* n, const char* from) {
+  return absl::StrCat("INSERT INTO ingest_count (what, reason, slot, n) SELECT ", what, ", ", reason,
+                      ", pg_backend_pid() & 15, ", n, " ", from,
+                      " ON CONFLICT (what, reason, slot) DO UPDATE SET n = ingest_count.n + EXCLUDED.n");
+}
+
+}  // namespace
 
 const std::vector<Statement>& Statements() {
   static const auto* const statements = new std::vector<Statement>{
-      // 1 id, 2 device, 3 uid, 4 expires_at, 5 note, 6 manifest -> id, created. No row: lost a race, try
-      // again.
+      // 1 id, 2 device, 3 uid, 4 expires_at, 5 note, 6 manifest, 7 want, 8 rule, 9 weight, 10 hints
+      // -> id, created. No row: lost a race, try again.
       {sql::kBeginSession,
-       "WITH fresh AS ("
-       "  INSERT INTO ingest_session (id, device, uid, expires_at, note) VALUES ($1, $2, $3, "
-       "$4::timestamptz, $5)"
-       "  ON CONFLICT DO NOTHING RETURNING id),"
-       " manifest AS (INSERT INTO session_manifest (session, manifest) SELECT id, $6 FROM fresh)"
-       " SELECT id, true FROM fresh"
-       " UNION ALL SELECT id, false FROM ingest_session WHERE device = $2 AND uid = $3"},
+       absl::StrCat(
+           "WITH fresh AS ("
+           "  INSERT INTO ingest_session (id, device, uid, expires_at, note, want, rule, weight, hints)"
+           "  VALUES ($1, $2, $3, $4::timestamptz, $5, $7, $8, $9, $10) ON CONFLICT DO NOTHING RETURNING id),"
+           " manifest AS (INSERT INTO session_manifest (session, manifest) SELECT id, $6 FROM fresh),"
+           " counted AS (",
+           CountRows(kOffered, "''", "1", "FROM fresh"),
+           ")"
+           " SELECT id, true FROM fresh"
+           " UNION ALL SELECT id, false FROM ingest_session WHERE device = $2 AND uid = $3")},
 
       // 1 id, 2 now, 3 expires_at
       {sql::kExtendSession,
        "UPDATE ingest_session SET expires_at = $3::timestamptz"
        " WHERE id = $1 AND state = 0 AND expires_at <= $2::timestamptz"},
 
-      // 1 id -> id, device, uid, state, crash, expires_at in microseconds or NULL for never, note, manifest
-      {sql::kGetSession,
-       "SELECT s.id, s.device, s.uid, s.state, s.crash,"
-       "  CASE WHEN isfinite(s.expires_at) THEN (extract(epoch FROM s.expires_at) * 1000000)::bigint END, "
-       "s.note,"
-       "  COALESCE(m.manifest, (SELECT c.manifest FROM crash c WHERE c.id = s.crash))"
-       " FROM ingest_session s LEFT JOIN session_manifest m ON m.session = s.id WHERE s.id = $1"},
+      // 1 id -> kSession
+      {sql::kGetSession, absl::StrCat("SELECT ", kSession, " FROM ", kSessionTables, " WHERE s.id = $1")},
 
-      // 1 session, 2 key, 3 offset, 4 size, 5 index -> state. The lock keeps a concurrent finish from missing
-      // the pack.
+      // 1 device, 2 uid -> kSession
+      {sql::kFindSession,
+       absl::StrCat("SELECT ", kSession, " FROM ", kSessionTables, " WHERE s.device = $1 AND s.uid = $2")},
+
+      // 1 id -> kPack (NULL: a session without packs), then kSession
+      {sql::kGetSessionWithPacks,
+       absl::StrCat("SELECT ", kPack, ", ", kSession, " FROM ", kSessionTables,
+                    " LEFT JOIN session_pack p ON p.session = s.id WHERE s.id = $1 ORDER BY p.seq")},
+
+      // 1 id, 2 expires_at, 3 want, 4 rule, 5 weight, 6 hints -> a row if there is one
+      {sql::kReopenSession,
+       "UPDATE ingest_session SET state = 0, expires_at = $2::timestamptz, want = $3, rule = $4, weight = $5,"
+       "  hints = $6, kept_seq = CASE WHEN state = 0 THEN kept_seq ELSE"
+       "   COALESCE((SELECT max(seq) FROM session_pack WHERE session = $1), 0) END"
+       " WHERE id = $1 RETURNING id"},
+
+      // 1 session, 2 key, 3 offset, 4 size, 5 index, 6 expires_at, 7 extend what expires before this ->
+      // state.
+      // The lock keeps a concurrent finish from missing the pack; it is the one that the update takes, so
+      // that two packs of a session do not wait for each other in a circle.
       {sql::kAddPack,
-       "WITH s AS (SELECT id, state FROM ingest_session WHERE id = $1 FOR SHARE),"
+       "WITH s AS (SELECT id, state FROM ingest_session WHERE id = $1 FOR NO KEY UPDATE),"
        " added AS (INSERT INTO session_pack (session, key, \"offset\", size, index)"
-       "  SELECT id, $2, $3, $4, $5 FROM s WHERE state = 0 ON CONFLICT DO NOTHING)"
+       "  SELECT id, $2, $3, $4, $5 FROM s WHERE state = 0 ON CONFLICT DO NOTHING),"
+       " later AS (UPDATE ingest_session e SET expires_at = $6::timestamptz FROM s WHERE e.id = s.id"
+       "  AND s.state = 0 AND e.expires_at < $6::timestamptz AND e.expires_at < $7::timestamptz)"
        " SELECT state FROM s"},
 
-      // 1 session -> key (NULL: a session without packs), offset, size, index
-      {sql::kSessionPacks,
-       "SELECT p.key, p.\"offset\", p.size, p.index FROM ingest_session s"
-       " LEFT JOIN session_pack p ON p.session = s.id WHERE s.id = $1 ORDER BY p.seq"},
+      // 1 session -> kPack (NULL: a session without packs)
+      {sql::kSessionPacks, absl::StrCat("SELECT ", kPack,
+                                        " FROM ingest_session s LEFT JOIN session_pack p ON p.session = s.id"
+                                        " WHERE s.id = $1 ORDER BY p.seq")},
 
       // 1 session -> state
       {sql::kDropPacks,
-       "WITH s AS (SELECT id, state FROM ingest_session WHERE id = $1 FOR UPDATE),"
-       " gone AS (DELETE FROM session_pack p USING s WHERE p.session = s.id AND s.state = 0)"
+       "WITH s AS (SELECT id, state, kept_seq FROM ingest_session WHERE id = $1 FOR UPDATE),"
+       " gone AS (DELETE FROM session_pack p USING s WHERE p.session = s.id AND s.state = 0"
+       "  AND p.seq > COALESCE(s.kept_seq, -1))"
        " SELECT state FROM s"},
 
-      // 1 session, 2 crash, 3 printed id, 4 received_at, 5 raw bytes, 6 stored bytes -> a row if it was open.
-      // The update is
-      // the gate: of two that finish at once, the second waits for it and then finds the session complete.
+      // 1 session, 2 crash, 3 printed id, 4 received_at, 5 raw bytes, 6 stored bytes, 7 bytes here -> a row
+      // if
+      // it was open and had no crash. The update is the gate: of two that finish at once, the second waits
+      // for it and then finds the session complete.
       {sql::kFinishSession,
-       "WITH s AS (UPDATE ingest_session SET state = 1, crash = $2::uuid WHERE id = $1 AND state = 0"
-       "  RETURNING id, device, note),"
-       " m AS (DELETE FROM session_manifest WHERE session IN (SELECT id FROM s) RETURNING manifest),"
-       " wide AS (INSERT INTO crash (id, id_text, session, manifest)"
-       "  SELECT $2::uuid, $3, s.id, m.manifest FROM s LEFT JOIN m ON true),"
-       " narrow AS (INSERT INTO crash_fact (id, device, received_at, note, raw_bytes, stored_bytes)"
-       "  SELECT $2::uuid, s.device, $4::timestamptz, s.note, $5, $6 FROM s),"
-       " queued AS (INSERT INTO analysis_queue (crash) SELECT $2::uuid FROM s)"
-       " SELECT id FROM s"},
+       absl::StrCat(
+           "WITH s AS (UPDATE ingest_session SET state = 1, crash = $2::uuid"
+           "  WHERE id = $1 AND state = 0 AND crash IS NULL"
+           "  RETURNING id, device, note, want, rule, weight, NULLIF(hints, '')::json AS hints),"
+           " m AS (DELETE FROM session_manifest WHERE session IN (SELECT id FROM s) RETURNING manifest),"
+           " wide AS (INSERT INTO crash (id, id_text, session, manifest)"
+           "  SELECT $2::uuid, $3, s.id, m.manifest FROM s LEFT JOIN m ON true),"
+           " narrow AS (INSERT INTO crash_fact (id, device, received_at, note, raw_bytes, stored_bytes,"
+           "   here_bytes, want, rule, weight, os_version, source, captured_us)"
+           "  SELECT $2::uuid, s.device, $4::timestamptz, s.note, $5, $6, $7, s.want, s.rule, s.weight,"
+           "   COALESCE(hints->>'os_version', ''), COALESCE(hints->>'source', ''),"
+           "   (hints->>'captured_us')::bigint FROM s),"
+           " queued AS (INSERT INTO analysis_queue (crash) SELECT $2::uuid FROM s),"
+           " counted AS (",
+           CountRows(kAccepted, "''", "1", "FROM s"), ") SELECT id FROM s")},
+
+      // 1 session, 2 raw bytes, 3 stored bytes, 4 bytes here -> crash, if the session was reopened
+      {sql::kFinishAgain,
+       "WITH s AS (UPDATE ingest_session SET state = 1, kept_seq = NULL"
+       "  WHERE id = $1 AND state = 0 AND crash IS NOT NULL RETURNING crash, want, rule, weight),"
+       " narrow AS (UPDATE crash_fact f SET raw_bytes = $2, stored_bytes = $3, here_bytes = $4, want = "
+       "s.want,"
+       "   rule = s.rule, weight = s.weight, revision = revision + 1 FROM s WHERE f.id = s.crash"
+       "  RETURNING f.id, f.revision, f.analyzer_version IS NOT NULL AS analysed),"
+       " queued AS (INSERT INTO analysis_queue (crash, revision, again)"
+       "  SELECT id, revision, analysed FROM narrow ON CONFLICT (crash) DO UPDATE SET attempts = 0,"
+       "   lease_until = '-infinity', revision = EXCLUDED.revision, again = EXCLUDED.again)"
+       " SELECT crash FROM s"},
 
       // 1 session -> state, crash
       {sql::kSessionEnd, "SELECT state, crash FROM ingest_session WHERE id = $1"},
 
-      // 1 session -> whether it was removed, and its state before
+      // 1 session, 2 reason -> whether it was removed, and its state and crash before
       {sql::kAbandonSession,
-       "WITH gone AS (DELETE FROM ingest_session WHERE id = $1 AND state = 0 RETURNING id)"
-       " SELECT EXISTS (SELECT 1 FROM gone), state FROM ingest_session WHERE id = $1"},
+       absl::StrCat("WITH gone AS (DELETE FROM ingest_session WHERE id = $1 AND state = 0 AND crash IS NULL"
+                    "  RETURNING id),"
+                    " counted AS (",
+                    CountRows(kExpired, "$2::text", "1", "FROM gone"),
+                    ") SELECT EXISTS (SELECT 1 FROM gone), state, crash FROM ingest_session WHERE id = $1")},
 
-      // 1 now, 2 limit. One that another transaction has (a pack, an end, a new beginning) is left for the
-      // next time;
-      // the manifest and the packs go with the row.
-      {sql::kExpireSessions,
-       "WITH old AS (SELECT id FROM ingest_session WHERE state = 0 AND expires_at < $1::timestamptz"
-       "  ORDER BY expires_at LIMIT $2 FOR UPDATE SKIP LOCKED)"
-       " DELETE FROM ingest_session s USING old WHERE s.id = old.id"},
+      // 1 session -> its id, if it is reopened
+      {sql::kLockReopened,
+       "SELECT id FROM ingest_session WHERE id = $1 AND state = 0 AND crash IS NOT NULL FOR UPDATE"},
 
-      // 1 crash -> id, device, note, raw_bytes, stored_bytes, state, facts
+      // 1 now, 2 limit -> id
+      {sql::kExpiredReopened,
+       "SELECT id FROM ingest_session WHERE state = 0 AND crash IS NOT NULL AND expires_at < $1::timestamptz"
+       " ORDER BY expires_at LIMIT $2"},
+
+      // 1 now, 2 limit -> id. One that another transaction has (a pack, an end, a new beginning) is left for
+      // the next time.
+      {sql::kLockExpired,
+       "SELECT s.id FROM ingest_session s"
+       " WHERE s.state = 0 AND s.crash IS NULL AND s.expires_at < $1::timestamptz"
+       "  AND NOT EXISTS (SELECT 1 FROM session_pack p WHERE p.session = s.id)"
+       " ORDER BY s.expires_at LIMIT $2 FOR UPDATE OF s SKIP LOCKED"},
+
+      // 1 ids, 2 reason -> how many. Looks again for packs, now that nobody can add one: what was looked at
+      // before the lock may have got its first meanwhile. The manifest goes with the row.
+      {sql::kForgetEmpty,
+       absl::StrCat("WITH gone AS (DELETE FROM ingest_session s WHERE s.id = ANY ($1::text[])"
+                    "  AND s.state = 0 AND s.crash IS NULL"
+                    "  AND NOT EXISTS (SELECT 1 FROM session_pack p WHERE p.session = s.id) RETURNING s.id),"
+                    " counted AS (",
+                    CountRows(kExpired, "$2::text", "count(*)", "FROM gone HAVING count(*) > 0"),
+                    ") SELECT count(*) FROM gone")},
+
+      // 1 now, 2 limit -> id
+      {sql::kExpiredWithPacks,
+       "SELECT s.id FROM ingest_session s"
+       " WHERE s.state = 0 AND s.crash IS NULL AND s.expires_at < $1::timestamptz"
+       "  AND EXISTS (SELECT 1 FROM session_pack p WHERE p.session = s.id)"
+       " ORDER BY s.expires_at LIMIT $2"},
+
+      // 1 what, 2 reasons, 3 counts: arrays of one length, sorted
+      {sql::kAddCounts,
+       CountRows("w", "reason", "n",
+                 "FROM unnest($1::smallint[], $2::text[], $3::bigint[]) AS g(w, reason, n)")},
+
+      // 1 device, 2 epoch, 3 reasons, 4 counts -> whether one of them is larger than what was reported
+      {sql::kLossesGrown,
+       "SELECT EXISTS (SELECT 1 FROM unnest($3::text[], $4::bigint[]) AS g(reason, n) WHERE g.n >"
+       "  COALESCE((SELECT l.n FROM device_loss l WHERE l.device = $1 AND l.epoch = $2 AND l.reason = "
+       "g.reason),"
+       "   0))"},
+
+      // 1 device. Two reports of one device take turns.
+      {sql::kLockDevice, "SELECT pg_advisory_xact_lock(hashtextextended($1, 7443744474800003))"},
+
+      // 1 device, 2 epoch, 3 reasons, 4 counts, 5 now
+      {sql::kReportLosses,
+       absl::StrCat(
+           "WITH grown AS (SELECT g.reason, g.n, g.n - COALESCE(l.n, 0) AS more"
+           "  FROM unnest($3::text[], $4::bigint[]) AS g(reason, n) LEFT JOIN device_loss l"
+           "  ON l.device = $1 AND l.epoch = $2 AND l.reason = g.reason WHERE g.n > COALESCE(l.n, 0)),"
+           " known AS (INSERT INTO device_loss (device, epoch, reason, n, reported_at)"
+           "  SELECT $1, $2, reason, n, $5::timestamptz FROM grown"
+           "  ON CONFLICT (device, epoch, reason) DO UPDATE SET n = EXCLUDED.n,"
+           "   reported_at = EXCLUDED.reported_at),"
+           " offered AS (",
+           CountRows(kOffered, "''", "sum(more)", "FROM grown HAVING count(*) > 0"), ") ",
+           CountRows(kExpired, "'device_' || reason", "more", "FROM grown"))},
+
+      // 1 device, 2 epochs to keep
+      {sql::kPruneLosses,
+       "DELETE FROM device_loss WHERE device = $1 AND epoch NOT IN (SELECT epoch FROM device_loss"
+       " WHERE device = $1 GROUP BY epoch ORDER BY max(reported_at) DESC, epoch LIMIT $2)"},
+
+      // -> what (NULL: pending), reason, n. One statement, so one moment.
+      {sql::kAccount,
+       "SELECT what, reason, sum(n)::bigint FROM ingest_count GROUP BY what, reason"
+       " UNION ALL SELECT NULL, '', count(*) FROM ingest_session WHERE state = 0 AND crash IS NULL"},
+
+      // 1 key -> key, offset, size, session
+      {sql::kPacksUnder,
+       "SELECT key, \"offset\", size, session FROM session_pack WHERE key = $1 ORDER BY \"offset\", session"},
+
+      // -> key. From one to the next in the index, whatever lies under each.
+      {sql::kPackKeys,
+       "WITH RECURSIVE k AS ((SELECT key FROM session_pack ORDER BY key LIMIT 1) UNION ALL"
+       " SELECT (SELECT p.key FROM session_pack p WHERE p.key > k.key ORDER BY p.key LIMIT 1) FROM k"
+       "  WHERE k.key IS NOT NULL)"
+       " SELECT key FROM k WHERE key IS NOT NULL"},
+
+      // 1 first id that is too young, 2 limit
+      {sql::kRequestLost,
+       "INSERT INTO analysis_queue (crash, revision) SELECT f.id, f.revision FROM crash_fact f"
+       "  WHERE f.state = 0 AND f.id < $1::uuid AND f.analyzer_version IS NULL"
+       "   AND NOT EXISTS (SELECT 1 FROM analysis_queue q WHERE q.crash = f.id) ORDER BY f.id LIMIT $2"
+       " ON CONFLICT DO NOTHING"},
+
+      // 1 crash -> kCrash, facts
       {sql::kGetCrash,
-       "SELECT f.id, f.device, f.note, f.raw_bytes, f.stored_bytes, f.state, d.facts"
-       " FROM crash_fact f LEFT JOIN crash_detail d ON d.id = f.id WHERE f.id = $1::uuid"},
+       absl::StrCat("SELECT ", kCrashColumns,
+                    ", d.facts"
+                    " FROM crash_fact f LEFT JOIN crash_detail d ON d.id = f.id WHERE f.id = $1::uuid")},
 
       // 1 crash -> manifest
       {sql::kCrashManifest, "SELECT manifest FROM crash WHERE id = $1::uuid"},
 
-      // 1 crash -> as kSessionPacks
-      {sql::kCrashPacks,
-       "SELECT p.key, p.\"offset\", p.size, p.index FROM crash c"
-       " LEFT JOIN session_pack p ON p.session = c.session WHERE c.id = $1::uuid ORDER BY p.seq"},
+      // 1 crash -> as kSessionPacks, without those that a reopened session has added
+      {sql::kCrashPacks, absl::StrCat("SELECT ", kPack,
+                                      " FROM crash c LEFT JOIN ingest_session s ON s.id = c.session"
+                                      " LEFT JOIN session_pack p ON p.session = c.session"
+                                      "  AND p.seq <= COALESCE(s.kept_seq, 9223372036854775807)"
+                                      " WHERE c.id = $1::uuid ORDER BY p.seq")},
 
       // 1 prefix, 2 limit -> id. No LIKE: a prepared LIKE cannot use the index. 'g' stands behind every hex
       // digit.
@@ -103,16 +257,16 @@ const std::vector<Statement>& Statements() {
       {sql::kRarestTaint,
        "SELECT key FROM crash_count WHERE kind = 1 AND key = ANY ($1::bigint[]) ORDER BY n, key LIMIT 1"},
 
-      // 1 limit, 2 now, 3 lease_until -> crash, attempts
+      // 1 limit, 2 now, 3 lease_until -> crash, attempts, revision
       {sql::kClaimAnalysis,
        "WITH picked AS (SELECT crash FROM analysis_queue WHERE lease_until <= $2::timestamptz"
        "  ORDER BY lease_until, crash LIMIT $1 FOR UPDATE SKIP LOCKED)"
        " UPDATE analysis_queue q SET attempts = q.attempts + 1, lease_until = $3::timestamptz"
-       " FROM picked WHERE q.crash = picked.crash RETURNING q.crash, q.attempts"},
+       " FROM picked WHERE q.crash = picked.crash RETURNING q.crash, q.attempts, q.revision"},
 
-      // 1 crash -> analysed, state, build, taint_mask
+      // 1 crash -> analysed, state, build, taint_mask, revision
       {sql::kLockFacts,
-       "SELECT analyzer_version IS NOT NULL, state, build, taint_mask FROM crash_fact"
+       "SELECT analyzer_version IS NOT NULL, state, build, taint_mask, revision FROM crash_fact"
        " WHERE id = $1::uuid FOR UPDATE"},
 
       // 1 build id, 2 release
@@ -151,7 +305,11 @@ const std::vector<Statement>& Statements() {
        "  WHERE c.kind = 2 AND c.n > 0 ORDER BY c.n DESC, b.build_id, b.release LIMIT $1)"
        " UNION ALL SELECT 'builds', 0, COALESCE(sum(n), 0)::bigint, '', '' FROM crash_count WHERE kind = 2"
        " UNION ALL SELECT 'backlog', 0, count(*), '', '' FROM analysis_queue"
-       " UNION ALL SELECT 'open', 0, count(*), '', '' FROM ingest_session WHERE state = 0"},
+       // A crash that is analysed again is among the analysed ones already.
+       " UNION ALL SELECT 'unread', 0, count(*), '', '' FROM analysis_queue WHERE NOT again"
+       " UNION ALL SELECT 'open', 0, count(*), '', '' FROM ingest_session WHERE state = 0 AND crash IS NULL"
+       " UNION ALL SELECT 'reopened', 0, count(*), '', '' FROM ingest_session"
+       "  WHERE state = 0 AND crash IS NOT NULL"},
   };
   return *statements;
 }

@@ -48,7 +48,8 @@ void TestCluster::Empty(const std::string& database) {
   pqxx::nontransaction(connection)
       .exec(
           "DELETE FROM ingest_session; DELETE FROM crash; DELETE FROM crash_fact; DELETE FROM crash_detail;"
-          " DELETE FROM build; DELETE FROM analysis_queue; DELETE FROM crash_count");
+          " DELETE FROM build; DELETE FROM analysis_queue; DELETE FROM crash_count;"
+          " DELETE FROM ingest_count; DELETE FROM device_loss");
 }
 
 }  // namespace corefleet

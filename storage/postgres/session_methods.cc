@@ -1,0 +1,257 @@
+// The sessions of the index: how an upload becomes a crash.
+#include <algorithm>
+#include <pqxx/pqxx>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "base/status_macros.h"
+#include "storage/crash_bytes.h"
+#include "storage/postgres/hints_json.h"
+#include "storage/postgres/index_impl.h"
+#include "storage/postgres/partitions.h"
+#include "storage/postgres/row_values.h"
+#include "storage/postgres/statements.h"
+
+namespace corefleet {
+namespace {
+
+absl::Status Complete(const SessionId& id) {
+  return absl::FailedPreconditionError(absl::StrCat("session ", id.value(), " is complete"));
+}
+
+// The answer of a statement that works on open sessions only: one row with the state, or none.
+absl::Status CheckOpen(const SessionId& id, const pqxx::result& rows) {
+  if (rows.empty()) return NoSession(id);
+  if (rows[0][0].as<int>() != static_cast<int>(SessionState::kOpen)) return Complete(id);
+  return absl::OkStatus();
+}
+
+// The crash of a session that was reopened and is complete now; none if it was not reopened.
+absl::StatusOr<CrashId> FinishAgain(pqxx::transaction_base& transaction, const SessionId& id,
+                                    const CrashBytes& bytes) {
+  const pqxx::result finished = transaction.exec_prepared(sql::kFinishAgain, id.value(), ToBigint(bytes.raw),
+                                                          ToBigint(bytes.stored), ToBigint(bytes.here));
+  if (finished.empty()) return CrashId();
+  return CrashId::FromUuid(finished[0][0].as<std::string>());
+}
+
+// Closes a reopened session as it is, under its lock.
+absl::Status CloseReopened(pqxx::transaction_base& transaction, const SessionId& id) {
+  if (transaction.exec_prepared(sql::kLockReopened, id.value()).empty()) return absl::OkStatus();
+  const pqxx::result rows = transaction.exec_prepared(sql::kGetSessionWithPacks, id.value());
+  ASSIGN_OR_RETURN(const Session session, SessionFromRow(rows[0], kPackColumns));
+  ASSIGN_OR_RETURN(const std::vector<StoredPack> packs, PacksFromRows(rows));
+  return FinishAgain(transaction, id, SizeOf(session.manifest, packs)).status();
+}
+
+std::vector<SessionId> IdsFromRows(const pqxx::result& rows) {
+  std::vector<SessionId> ids;
+  for (const pqxx::row& row : rows) ids.emplace_back(row[0].as<std::string>());
+  return ids;
+}
+
+}  // namespace
+
+absl::Status PostgresCrashIndex::Impl::BeginOnce(pqxx::transaction_base& transaction, const DeviceId& device,
+                                                 const Manifest& manifest, const std::string& note,
+                                                 const SessionTerms& terms, const SessionId& fresh,
+                                                 absl::Time now, absl::Time expires_at, BeginResult* result) {
+  const CrashUid uid = UidOf(manifest);
+  const pqxx::result begun = transaction.exec_prepared(
+      sql::kBeginSession, fresh.value(), device.value(), uid.value(), ToTimestamp(expires_at), ToText(note),
+      ToBytea(Encode(manifest)), static_cast<int>(terms.want), ToText(terms.rule),
+      static_cast<int64_t>(terms.weight), EncodeHints(terms.hints));
+  if (begun.empty()) return absl::AbortedError("the session was begun or ended by somebody else just now");
+  const std::string id = begun[0][0].as<std::string>();
+  result->created = begun[0][1].as<bool>();
+  if (result->created) {
+    result->session = {.id = fresh,
+                       .device = device,
+                       .uid = uid,
+                       .expires_at = expires_at,
+                       .note = ToText(note),
+                       .manifest = manifest,
+                       .terms = terms};
+    return absl::OkStatus();
+  }
+  transaction.exec_prepared0(sql::kExtendSession, id, ToTimestamp(now), ToTimestamp(expires_at));
+  const pqxx::result row = transaction.exec_prepared(sql::kGetSession, id);
+  if (row.empty()) return absl::AbortedError("the session was abandoned just now");
+  ASSIGN_OR_RETURN(result->session, SessionFromRow(row[0]));
+  return absl::OkStatus();
+}
+
+absl::StatusOr<CrashId> PostgresCrashIndex::Impl::FinishOnce(const SessionId& id, const CrashId& fresh,
+                                                             const CrashBytes& bytes) {
+  RETURN_IF_ERROR(EnsureMonth(MonthOf(fresh.time())));
+  CrashId crash = fresh;
+  RETURN_IF_ERROR(Alone([&](pqxx::transaction_base& transaction) -> absl::Status {
+    const pqxx::result finished = transaction.exec_prepared(
+        sql::kFinishSession, id.value(), fresh.ToUuid(), fresh.ToString(), ToTimestamp(fresh.time()),
+        ToBigint(bytes.raw), ToBigint(bytes.stored), ToBigint(bytes.here));
+    if (!finished.empty()) return absl::OkStatus();
+    ASSIGN_OR_RETURN(crash, FinishAgain(transaction, id, bytes));
+    if (!crash.empty()) return absl::OkStatus();
+    const pqxx::result end = transaction.exec_prepared(sql::kSessionEnd, id.value());
+    if (end.empty()) return NoSession(id);
+    const bool open = end[0][0].as<int>() == static_cast<int>(SessionState::kOpen);
+    if (open || end[0][1].is_null()) return absl::AbortedError("the session was begun anew just now");
+    ASSIGN_OR_RETURN(crash, CrashId::FromUuid(end[0][1].as<std::string>()));
+    return absl::OkStatus();
+  }));
+  return crash;
+}
+
+absl::StatusOr<BeginResult> PostgresCrashIndex::BeginSession(const DeviceId& device, const Manifest& manifest,
+                                                             const std::string& note,
+                                                             const SessionTerms& terms,
+                                                             const SessionId& fresh, absl::Time now,
+                                                             absl::Time expires_at) {
+  BeginResult result;
+  RETURN_IF_ERROR(impl_->Alone([&](pqxx::transaction_base& transaction) {
+    return impl_->BeginOnce(transaction, device, manifest, note, terms, fresh, now, expires_at, &result);
+  }));
+  return result;
+}
+
+absl::StatusOr<std::optional<Session>> PostgresCrashIndex::FindSession(const DeviceId& device,
+                                                                       const CrashUid& uid) {
+  std::optional<Session> found;
+  RETURN_IF_ERROR(impl_->Alone([&](pqxx::transaction_base& transaction) -> absl::Status {
+    found.reset();
+    const pqxx::result rows = transaction.exec_prepared(sql::kFindSession, device.value(), uid.value());
+    if (rows.empty()) return absl::OkStatus();
+    ASSIGN_OR_RETURN(found, SessionFromRow(rows[0]));
+    return absl::OkStatus();
+  }));
+  return found;
+}
+
+absl::StatusOr<Session> PostgresCrashIndex::ReopenSession(const SessionId& id, const SessionTerms& terms,
+                                                          absl::Time expires_at) {
+  absl::StatusOr<Session> session;
+  RETURN_IF_ERROR(impl_->InTransaction([&](pqxx::transaction_base& transaction) {
+    const pqxx::result opened = transaction.exec_prepared(
+        sql::kReopenSession, id.value(), ToTimestamp(expires_at), static_cast<int>(terms.want),
+        ToText(terms.rule), static_cast<int64_t>(terms.weight), EncodeHints(terms.hints));
+    if (opened.empty()) return NoSession(id);
+    session = SessionFromRow(transaction.exec_prepared1(sql::kGetSession, id.value()));
+    return session.status();
+  }));
+  return session;
+}
+
+absl::StatusOr<Session> PostgresCrashIndex::GetSession(const SessionId& id) {
+  absl::StatusOr<Session> session;
+  RETURN_IF_ERROR(impl_->Alone([&](pqxx::transaction_base& transaction) {
+    const pqxx::result rows = transaction.exec_prepared(sql::kGetSession, id.value());
+    if (rows.empty()) return NoSession(id);
+    session = SessionFromRow(rows[0]);
+    return session.status();
+  }));
+  return session;
+}
+
+absl::StatusOr<SessionWithPacks> PostgresCrashIndex::GetSessionWithPacks(const SessionId& id) {
+  SessionWithPacks found;
+  RETURN_IF_ERROR(impl_->Alone([&](pqxx::transaction_base& transaction) -> absl::Status {
+    const pqxx::result rows = transaction.exec_prepared(sql::kGetSessionWithPacks, id.value());
+    if (rows.empty()) return NoSession(id);
+    ASSIGN_OR_RETURN(found.session, SessionFromRow(rows[0], kPackColumns));
+    ASSIGN_OR_RETURN(found.packs, PacksFromRows(rows));
+    return absl::OkStatus();
+  }));
+  return found;
+}
+
+absl::Status PostgresCrashIndex::AddPack(const SessionId& id, const StoredPack& pack, absl::Time now,
+                                         absl::Time expires_at) {
+  const absl::Time extend_before = now + (expires_at - now) / 2;
+  return impl_->Alone([&](pqxx::transaction_base& transaction) {
+    return CheckOpen(id, transaction.exec_prepared(sql::kAddPack, id.value(), pack.ref.key,
+                                                   ToBigint(pack.ref.offset), ToBigint(pack.ref.size),
+                                                   ToBytea(EncodePackIndex(id.value(), pack.entries)),
+                                                   ToTimestamp(expires_at), ToTimestamp(extend_before)));
+  });
+}
+
+absl::StatusOr<std::vector<StoredPack>> PostgresCrashIndex::SessionPacks(const SessionId& id) {
+  absl::StatusOr<std::vector<StoredPack>> packs;
+  RETURN_IF_ERROR(impl_->Alone([&](pqxx::transaction_base& transaction) {
+    const pqxx::result rows = transaction.exec_prepared(sql::kSessionPacks, id.value());
+    if (rows.empty()) return NoSession(id);
+    packs = PacksFromRows(rows);
+    return packs.status();
+  }));
+  return packs;
+}
+
+absl::Status PostgresCrashIndex::DropPacks(const SessionId& id) {
+  return impl_->Alone([&](pqxx::transaction_base& transaction) {
+    return CheckOpen(id, transaction.exec_prepared(sql::kDropPacks, id.value()));
+  });
+}
+
+absl::StatusOr<CrashId> PostgresCrashIndex::FinishSession(const SessionId& id, const CrashId& fresh,
+                                                          const CrashBytes& bytes) {
+  absl::StatusOr<CrashId> crash = impl_->FinishOnce(id, fresh, bytes);
+  // A check violation: no partition takes the row. Retention in another process may have dropped the month.
+  if (!absl::IsFailedPrecondition(crash.status())) return crash;
+  impl_->ForgetMonths();
+  return impl_->FinishOnce(id, fresh, bytes);
+}
+
+absl::Status PostgresCrashIndex::AbandonSession(const SessionId& id, const std::string& reason) {
+  return impl_->InTransaction([&](pqxx::transaction_base& transaction) -> absl::Status {
+    const pqxx::result rows = transaction.exec_prepared(sql::kAbandonSession, id.value(), ToText(reason));
+    if (rows.empty() || rows[0][0].as<bool>()) return absl::OkStatus();
+    if (rows[0][1].as<int>() != static_cast<int>(SessionState::kOpen)) return Complete(id);
+    if (rows[0][2].is_null()) return absl::AbortedError("the session was finished just now");
+    return CloseReopened(transaction, id);
+  });
+}
+
+absl::StatusOr<int64_t> PostgresCrashIndex::ExpireSessions(absl::Time now, int64_t limit,
+                                                           const std::string& reason) {
+  limit = std::max<int64_t>(0, limit);
+  RETURN_IF_ERROR(impl_->CloseExpired(now, limit));
+  int64_t gone = 0;
+  RETURN_IF_ERROR(impl_->InTransaction([&](pqxx::transaction_base& transaction) {
+    gone = 0;
+    std::vector<std::string> ids;
+    for (const pqxx::row& row : transaction.exec_prepared(sql::kLockExpired, ToTimestamp(now), limit)) {
+      ids.push_back(row[0].as<std::string>());
+    }
+    if (ids.empty()) return absl::OkStatus();
+    const pqxx::row row = transaction.exec_prepared1(sql::kForgetEmpty, TextArray(ids), ToText(reason));
+    gone = row[0].as<int64_t>();
+    return absl::OkStatus();
+  }));
+  return gone;
+}
+
+absl::Status PostgresCrashIndex::Impl::CloseExpired(absl::Time now, int64_t limit) {
+  std::vector<SessionId> reopened;
+  RETURN_IF_ERROR(Alone([&](pqxx::transaction_base& transaction) {
+    reopened = IdsFromRows(transaction.exec_prepared(sql::kExpiredReopened, ToTimestamp(now), limit));
+    return absl::OkStatus();
+  }));
+  // One transaction each: all of a session's packs are read.
+  for (const SessionId& id : reopened) {
+    RETURN_IF_ERROR(
+        InTransaction([&](pqxx::transaction_base& transaction) { return CloseReopened(transaction, id); }));
+  }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<std::vector<SessionId>> PostgresCrashIndex::ExpiredWithPacks(absl::Time now, int64_t limit) {
+  std::vector<SessionId> ids;
+  RETURN_IF_ERROR(impl_->Alone([&](pqxx::transaction_base& transaction) {
+    ids = IdsFromRows(
+        transaction.exec_prepared(sql::kExpiredWithPacks, ToTimestamp(now), std::max<int64_t>(0, limit)));
+    return absl::OkStatus();
+  }));
+  return ids;
+}
+
+}  // namespace corefleet
