@@ -85,6 +85,26 @@ TEST(ServerMetricsTest, GaugesSayWhatIsStored) {
   EXPECT_THAT(text, HasSubstr("corefleet_database_up 0"));
 }
 
+TEST(ServerMetricsTest, SaysWhatReconciliationFound) {
+  ServerMetrics metrics;
+  EXPECT_THAT(metrics.Scrape(StoredCounts()), HasSubstr("corefleet_reconcile_lost_packs{how=\"missing\"} 0"));
+  metrics.PassEnded({.missing_packs = 1, .damaged_packs = 2, .orphan_packs = 3, .orphan_bytes = 4}, true,
+                    absl::FromUnixSeconds(5));
+  metrics.PackReleased(6);
+  metrics.PackScrubbed(7, true);
+  metrics.AccountDiffers(-8);
+  const std::string text = metrics.Scrape(StoredCounts());
+  EXPECT_THAT(text, HasSubstr("corefleet_reconcile_lost_packs{how=\"missing\"} 1"));
+  EXPECT_THAT(text, HasSubstr("corefleet_reconcile_lost_packs{how=\"damaged\"} 2"));
+  EXPECT_THAT(text, HasSubstr("corefleet_reconcile_orphan_packs 3"));
+  EXPECT_THAT(text, HasSubstr("corefleet_reconcile_orphan_bytes 4"));
+  EXPECT_THAT(text, HasSubstr("corefleet_reconcile_holding_back 1"));
+  EXPECT_THAT(text, HasSubstr("corefleet_reconcile_pass_timestamp_seconds 5"));
+  EXPECT_THAT(text, HasSubstr("corefleet_reconcile_released_bytes_total 6"));
+  EXPECT_THAT(text, HasSubstr("corefleet_scrub_damaged_packs_total 1"));
+  EXPECT_THAT(text, HasSubstr("corefleet_ingest_difference -8"));
+}
+
 TEST(IndexGaugesTest, AsksAgainWhenTheCountsAreOld) {
   MemoryCrashIndex index;
   MemoryPackStore store;

@@ -55,6 +55,9 @@ Family<Histogram>& Histograms(const char* name, Registry* registry) {
 }
 
 Counter* One(const char* name, Registry* registry) { return &Counters(name, registry).Add({}); }
+Gauge* OneGauge(const char* name, Registry* registry) {
+  return &Build(prometheus::BuildGauge(), name, registry).Add({});
+}
 Histogram* OneHistogram(const char* name, Registry* registry) {
   return &Histograms(name, registry).Add({}, kSeconds);
 }
@@ -136,6 +139,22 @@ struct ServerMetrics::Families {
       [](int i) { return AnalysisOutcomeName(static_cast<AnalysisOutcome>(i)); }, &registry);
   Histogram* analysis_seconds = OneHistogram("corefleet_analysis_seconds", &registry);
   Histogram* searchable_seconds = OneHistogram("corefleet_searchable_seconds", &registry);
+  Gauge* ingest_difference = OneGauge("corefleet_ingest_difference", &registry);
+  Family<Gauge>& lost_packs = Build(prometheus::BuildGauge(), "corefleet_reconcile_lost_packs", &registry);
+  Gauge* missing_packs = &lost_packs.Add({{"how", "missing"}});
+  Gauge* damaged_packs = &lost_packs.Add({{"how", "damaged"}});
+  Gauge* unreadable_segments = OneGauge("corefleet_reconcile_unreadable_segments", &registry);
+  Gauge* orphan_packs = OneGauge("corefleet_reconcile_orphan_packs", &registry);
+  Gauge* orphan_bytes = OneGauge("corefleet_reconcile_orphan_bytes", &registry);
+  Gauge* lost_analyses = OneGauge("corefleet_reconcile_lost_analyses", &registry);
+  Gauge* holding_back = OneGauge("corefleet_reconcile_holding_back", &registry);
+  Gauge* pass_timestamp = OneGauge("corefleet_reconcile_pass_timestamp_seconds", &registry);
+  Counter* adopted_packs = One("corefleet_reconcile_adopted_packs_total", &registry);
+  Counter* released_packs = One("corefleet_reconcile_released_packs_total", &registry);
+  Counter* released_bytes = One("corefleet_reconcile_released_bytes_total", &registry);
+  Counter* removed_segments = One("corefleet_reconcile_removed_segments_total", &registry);
+  Counter* scrubbed_bytes = One("corefleet_scrubbed_bytes_total", &registry);
+  Counter* scrub_damaged_packs = One("corefleet_scrub_damaged_packs_total", &registry);
   Family<Counter>& rpcs = Counters("corefleet_rpcs_total", &registry);
   Family<Histogram>& rpc_seconds = Histograms("corefleet_rpc_seconds", &registry);
 };
@@ -175,6 +194,33 @@ void ServerMetrics::Analyzed(AnalysisOutcome outcome, absl::Duration took) {
 void ServerMetrics::Searchable(absl::Duration after) {
   families_->searchable_seconds->Observe(absl::ToDoubleSeconds(after));
 }
+
+void ServerMetrics::PassEnded(const Differences& found, bool holding_back, absl::Time at) {
+  families_->missing_packs->Set(found.missing_packs);
+  families_->damaged_packs->Set(found.damaged_packs);
+  families_->unreadable_segments->Set(found.unreadable_segments);
+  families_->orphan_packs->Set(found.orphan_packs);
+  families_->orphan_bytes->Set(found.orphan_bytes);
+  families_->lost_analyses->Set(found.lost_analyses);
+  families_->holding_back->Set(holding_back ? 1 : 0);
+  families_->pass_timestamp->Set(absl::ToUnixSeconds(at));
+}
+
+void ServerMetrics::PackReleased(uint64_t bytes) {
+  families_->released_packs->Increment();
+  families_->released_bytes->Increment(bytes);
+}
+
+void ServerMetrics::SegmentRemoved() { families_->removed_segments->Increment(); }
+
+void ServerMetrics::PackAdopted() { families_->adopted_packs->Increment(); }
+
+void ServerMetrics::PackScrubbed(uint64_t bytes, bool damaged) {
+  families_->scrubbed_bytes->Increment(bytes);
+  if (damaged) families_->scrub_damaged_packs->Increment();
+}
+
+void ServerMetrics::AccountDiffers(int64_t by) { families_->ingest_difference->Set(by); }
 
 void ServerMetrics::RpcDone(absl::string_view method, absl::StatusCode code, absl::Duration took) {
   const char* name = kMethods[MethodIndex(method)];

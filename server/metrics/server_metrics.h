@@ -10,12 +10,13 @@
 #include "server/analysis/analysis_metrics.h"
 #include "server/ingest/ingest_metrics.h"
 #include "server/metrics/index_gauges.h"
+#include "server/reconcile/reconcile_metrics.h"
 
 namespace corefleet {
 
 // Counts what the rooms report, and writes it down for Prometheus. The names and their meaning are in
 // metric_table.cc. Thread-safe.
-class ServerMetrics final : public IngestMetrics, public AnalysisMetrics {
+class ServerMetrics final : public IngestMetrics, public AnalysisMetrics, public ReconcileMetrics {
  public:
   ServerMetrics();
   ~ServerMetrics() override;
@@ -29,6 +30,13 @@ class ServerMetrics final : public IngestMetrics, public AnalysisMetrics {
 
   void Analyzed(AnalysisOutcome outcome, absl::Duration took) override;
   void Searchable(absl::Duration after) override;
+
+  void PassEnded(const Differences& found, bool holding_back, absl::Time at) override;
+  void PackReleased(uint64_t bytes) override;
+  void SegmentRemoved() override;
+  void PackAdopted() override;
+  void PackScrubbed(uint64_t bytes, bool damaged) override;
+  void AccountDiffers(int64_t by) override;
 
   // What server/rpc reports; main joins the two, for neither room knows the other. A method that is not one
   // of the services' is counted as "other".

@@ -161,8 +161,13 @@ void FaultyFileSystem::Apply(const Change& change, std::vector<uint8_t>* image) 
   }
   const uint64_t end = change.offset + change.size;
   if (change.kind == Change::kAppend && image->size() < end) image->resize(end);
-  for (uint64_t i = change.offset; i < std::min<uint64_t>(end, image->size()); ++i) {
-    (*image)[i] = change.kind == Change::kPunch ? 0 : change.bytes[i - change.offset];
+  const uint64_t from = std::min<uint64_t>(change.offset, image->size());
+  const uint64_t count = std::min<uint64_t>(end, image->size()) - from;
+  const auto at = image->begin() + static_cast<ptrdiff_t>(from);
+  if (change.kind == Change::kPunch) {
+    std::fill_n(at, count, uint8_t{0});
+  } else {
+    std::copy_n(change.bytes.begin(), count, at);
   }
 }
 
