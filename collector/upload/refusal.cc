@@ -1,6 +1,7 @@
 #include "collector/upload/refusal.h"
 
 #include <algorithm>
+#include <iterator>
 #include <utility>
 #include <vector>
 
@@ -15,6 +16,7 @@ namespace corefleet {
 namespace {
 
 constexpr char kPayload[] = "corefleet/refusal";
+constexpr const char* kFinalReasons[] = {"RULE", "SAMPLED_OUT", "QUOTA", "CRASH_TOO_LARGE", "MALFORMED"};
 constexpr size_t kMaxReasonBytes = 64;
 constexpr size_t kMaxRuleBytes = 128;
 
@@ -50,8 +52,14 @@ Refusal RefusalOf(const absl::Status& status) {
 }
 
 bool IsFinal(const absl::Status& status) {
-  return (absl::IsPermissionDenied(status) || absl::IsInvalidArgument(status)) &&
-         !RefusalOf(status).reason.empty();
+  if (!absl::IsPermissionDenied(status) && !absl::IsInvalidArgument(status)) return false;
+  const std::string reason = RefusalOf(status).reason;
+  return std::any_of(std::begin(kFinalReasons), std::end(kFinalReasons),
+                     [&](const char* final) { return reason == final; });
+}
+
+bool IsAboutOneCrash(const Refusal& refusal) {
+  return !refusal.rule.empty() || refusal.reason == "RULE" || refusal.reason == "QUOTA";
 }
 
 void ApplyPushback(absl::string_view milliseconds, Refusal* refusal) {

@@ -32,10 +32,13 @@ absl::Status WithRefusal(absl::Status status, Refusal refusal);
 // What was attached; nothing said when nothing was.
 Refusal RefusalOf(const absl::Status& status);
 
-// True when a server that speaks our protocol refuses this very crash for good: the status is
-// PERMISSION_DENIED or INVALID_ARGUMENT, with a reason. Without a reason the same codes may come from a
-// proxy, an expired certificate, a server of another age: there the crash is kept.
+// True when a server refuses this very crash for good: PERMISSION_DENIED or INVALID_ARGUMENT, with one of the
+// reasons that docs/admission.md calls final. Without one of them the same codes may come from a proxy, an
+// expired certificate, a wrong configuration, a server of another age: there the crash is kept.
 bool IsFinal(const absl::Status& status);
+
+// True when it is this crash that has to wait, not the device.
+bool IsAboutOneCrash(const Refusal& refusal);
 
 // grpc-retry-pushback-ms, as it travels in a trailer: how long to stay away; negative, and what is no number,
 // asks not to be asked again.

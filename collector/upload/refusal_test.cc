@@ -26,9 +26,17 @@ TEST(Refusal, AHostileServersWordsAreCut) {
             absl::ZeroDuration());
 }
 
+TEST(Refusal, ARulesWaitIsTheCrashsAndNotTheDevices) {
+  EXPECT_TRUE(IsAboutOneCrash({.reason = "QUOTA"}));
+  EXPECT_TRUE(IsAboutOneCrash({.reason = "OTHER", .rule = "night"}));
+  EXPECT_FALSE(IsAboutOneCrash({.reason = "FLEET_RATE"}));
+  EXPECT_FALSE(IsAboutOneCrash({}));
+}
+
 TEST(Refusal, OnlyAReasonMakesItFinal) {
   EXPECT_TRUE(IsFinal(WithRefusal(absl::PermissionDeniedError("no"), {.reason = "SAMPLED_OUT"})));
   EXPECT_TRUE(IsFinal(WithRefusal(absl::InvalidArgumentError("no"), {.reason = "MALFORMED"})));
+  EXPECT_FALSE(IsFinal(WithRefusal(absl::PermissionDeniedError("no"), {.reason = "WRONG_DEVICE"})));
   EXPECT_FALSE(IsFinal(absl::PermissionDeniedError("the certificate expired")));
   EXPECT_FALSE(IsFinal(absl::InvalidArgumentError("a proxy's")));
   EXPECT_FALSE(IsFinal(WithRefusal(absl::ResourceExhaustedError("later"), {.reason = "FLEET_RATE"})));
