@@ -295,6 +295,9 @@ SpoolStats DurableSpool::Stats() const {
   stats.rests_dropped = rests_dropped_;
   stats.read_only = read_only_;
   stats.losses_unsaved = ledger_->unsaved();
+  for (const LossAccount& account : ledger_->page().accounts) {
+    for (size_t i = 0; i < kLossReasons; ++i) stats.lost[i] += account.counts[i];
+  }
   if (const auto room = folder_->FreeRoom(); room.ok()) stats.room = *room;
   return stats;
 }
@@ -342,7 +345,8 @@ absl::Status DurableSpool::DropAll(const Victims& victims) {
       counted.push_back(victim);
       continue;
     }
-    RETURN_IF_ERROR(Remove(victim.first));
+    RETURN_IF_ERROR(Noted(folder_->Remove(EntryName(victim.first))));
+    entries_.erase(victim.first);
     ++rests_dropped_;
   }
   for (size_t i = 0; i < counted.size(); i += kBatch) {

@@ -183,6 +183,8 @@ void LossLedger::TurnOver() {
   if (unsaved.total() == 0 || page_.accounts.size() == kMaxAccounts) return;
   growing() = saved_.accounts.back();
   unsaved.epoch = new_epoch_();
+  // Of an epoch without losses there is nothing to report.
+  if (growing().total() == 0) page_.accounts.pop_back();
   page_.accounts.push_back(std::move(unsaved));
 }
 

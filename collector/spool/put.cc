@@ -112,11 +112,12 @@ absl::Status DurableSpool::Begin(Incoming* incoming) {
 absl::Status DurableSpool::Reserve(Incoming* incoming, uint64_t bytes, uint64_t files) {
   if (bytes <= incoming->reserved) return absl::OkStatus();
   const uint64_t wanted = OnDisk(std::max(bytes, std::min(bytes + kRoomStep, incoming->worst)));
-  if (bytes > limits_.max_bytes) {
+  if (bytes + 2 * kLedgerSlotBytes > limits_.max_bytes) {
     return absl::OutOfRangeError(
         absl::StrCat("more than the ", limits_.max_bytes, " bytes that the spool may have"));
   }
-  const uint64_t more = std::min(wanted, std::max(bytes, limits_.max_bytes)) - incoming->reserved;
+  const uint64_t more =
+      std::min(wanted, std::max(bytes, limits_.max_bytes - 2 * kLedgerSlotBytes)) - incoming->reserved;
   absl::MutexLock lock(&mutex_);
   const Waiting itself{.id = incoming->id,
                        .kind = KindOf(incoming->tags),

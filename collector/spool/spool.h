@@ -1,6 +1,7 @@
 #ifndef COREFLEET_COLLECTOR_SPOOL_SPOOL_H_
 #define COREFLEET_COLLECTOR_SPOOL_SPOOL_H_
 
+#include <array>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -68,14 +69,15 @@ struct PutResult {
 // For `status` and metrics.
 struct SpoolStats {
   uint32_t entries = 0;
-  uint64_t bytes = 0;           // as they lie on the disk, quarantined ones included
-  uint32_t quarantined = 0;     // files that are kept because they are damaged
-  uint32_t kinds = 0;           // how many kinds of crashes wait
-  absl::Duration oldest;        // age; 0 without entries
-  uint64_t rests_dropped = 0;   // since start: LOG_ONLY's rests for which there was no room
-  bool read_only = false;       // the last write failed because the file system takes none
-  bool losses_unsaved = false;  // the ledger could not be written: counts are in memory
-  SpoolFolder::Room room;       // zeros when the system does not say
+  uint64_t bytes = 0;                         // as they lie on the disk, quarantined ones included
+  uint32_t quarantined = 0;                   // files that are kept because they are damaged
+  uint32_t kinds = 0;                         // how many kinds of crashes wait
+  absl::Duration oldest;                      // age; 0 without entries
+  uint64_t rests_dropped = 0;                 // since start: LOG_ONLY's rests for which there was no room
+  bool read_only = false;                     // the last write failed because the file system takes none
+  std::array<uint64_t, kLossReasons> lost{};  // by LossReason, in the epochs that are remembered
+  bool losses_unsaved = false;                // the ledger could not be written: counts are in memory
+  SpoolFolder::Room room;                     // zeros when the system does not say
 };
 
 // Keeps crashes on the device until they are sent: docs/formats/spool.md.
