@@ -215,6 +215,7 @@ absl::string_view ConsequenceOf(absl::string_view code) {
       {"RECORD_PART_MISSING", "the log has a gap there"},
       {"RECORD_UNREADABLE", "its text is not in the log; the bytes can be read with cat"},
       {"ECC_UNRECOVERABLE", "some bytes of that text are wrong"},
+      {"NOT_SENT", "those bytes are not here; a late upload can still add them"},
   };
   for (const auto& [name, cost] : kCosts) {
     if (name == code) return cost;

@@ -54,7 +54,8 @@ void ReadLinuxFacts(const CoreImage& image, const KernelLog& log, CrashFacts* fa
 
 bool IsTooLargeToDigest(const Region& region, const CoreImage& image) {
   if (image.dump_file != nullptr && region.container) return true;
-  return region.kind == RegionKind::kArtifact && region.bytes->size() > kMaxDigestBytes;
+  return region.kind == RegionKind::kArtifact && region.bytes != nullptr &&
+         region.bytes->size() > kMaxDigestBytes;
 }
 
 Analysis Analyze(const CoreImage& image, const RegionSet& set) {

@@ -126,6 +126,14 @@ struct CrashFilter {
   std::optional<absl::Time> until;  // received before
 };
 
+// What a crash is made of.
+struct CrashContents {
+  Manifest manifest;
+  std::vector<StoredPack> packs;  // without those that a reopened session has added and not finished
+  uint64_t here_bytes = 0;        // as in StoredCrash: the packs hold so many, or some were lost
+  uint32_t revision = 0;
+};
+
 struct CrashPage {
   std::vector<StoredCrash> crashes;  // newest first; facts are summaries: regions and defects may be left out
   // Pass as `before` to go on; empty at the end.
@@ -300,9 +308,8 @@ class CrashIndex {
 
   //   NOT_FOUND  no such crash
   virtual absl::StatusOr<StoredCrash> GetCrash(const CrashId& id) = 0;
-  virtual absl::StatusOr<Manifest> CrashManifest(const CrashId& id) = 0;
-  // Without those that a reopened session has added and not finished.
-  virtual absl::StatusOr<std::vector<StoredPack>> CrashPacks(const CrashId& id) = 0;
+  // What a crash is made of, of one moment.
+  virtual absl::StatusOr<CrashContents> Contents(const CrashId& id) = 0;
 
   // The crashes whose printed id starts with `prefix` (1 to 32 lower-case hex digits), at most `limit`.
   virtual absl::StatusOr<std::vector<CrashId>> FindByPrefix(const std::string& prefix, int limit) = 0;

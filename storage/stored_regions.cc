@@ -127,39 +127,65 @@ absl::StatusOr<std::vector<std::vector<StoredChunk>>> SortByRegion(const Manifes
   return regions;
 }
 
-absl::Status CheckCover(uint64_t size, const std::vector<StoredChunk>& chunks, size_t region) {
-  if (chunks.size() != ChunkCount(size)) {
-    return absl::DataLossError(
-        absl::StrCat("region ", region, " has ", chunks.size(), " chunks of ", ChunkCount(size)));
-  }
-  for (size_t i = 0; i < chunks.size(); ++i) {
-    if (chunks[i].entry.chunk != i || chunks[i].entry.raw_size != ChunkSize(size, i)) {
-      return absl::DataLossError(absl::StrCat("chunk ", i, " of region ", region, " is not there"));
-    }
+absl::Status CheckChunks(uint64_t size, const std::vector<StoredChunk>& chunks, size_t region) {
+  for (const StoredChunk& chunk : chunks) {
+    const uint64_t index = chunk.entry.chunk;
+    if (index < ChunkCount(size) && chunk.entry.raw_size == ChunkSize(size, index)) continue;
+    return absl::DataLossError(absl::StrCat("a pack has chunk ", index, " of region ", region, " with ",
+                                            chunk.entry.raw_size, " bytes; the region has ", size));
   }
   return absl::OkStatus();
 }
 
+uint64_t BytesIn(const std::vector<StoredChunk>& chunks) {
+  uint64_t bytes = 0;
+  for (const StoredChunk& chunk : chunks) bytes += chunk.entry.raw_size;
+  return bytes;
+}
+
+// Takes off the chunks behind the first gap.
+void CutAtGap(std::vector<StoredChunk>* chunks) {
+  size_t n = 0;
+  while (n < chunks->size() && (*chunks)[n].entry.chunk == n) ++n;
+  chunks->erase(chunks->begin() + static_cast<ptrdiff_t>(n), chunks->end());
+}
+
 }  // namespace
 
-absl::StatusOr<RegionSet> OpenStoredRegions(const Manifest& manifest, const std::vector<StoredPack>& packs,
-                                            PackStore* store) {
-  ASSIGN_OR_RETURN(std::vector<std::vector<StoredChunk>> chunks, SortByRegion(manifest, packs));
+absl::StatusOr<StoredRegions> OpenStoredRegions(const CrashContents& contents, PackStore* store) {
+  const Manifest& manifest = contents.manifest;
+  ASSIGN_OR_RETURN(std::vector<std::vector<StoredChunk>> chunks, SortByRegion(manifest, contents.packs));
   const auto cache = std::make_shared<ChunkCache>();
-  RegionSet set;
-  for (size_t i = 0; i < manifest.regions.size(); ++i) {
+  StoredRegions regions;
+  uint64_t here = 0;
+  for (uint32_t i = 0; i < manifest.regions.size(); ++i) {
     const ManifestRegion& region = manifest.regions[i];
-    RETURN_IF_ERROR(CheckCover(region.size, chunks[i], i));
-    set.regions.push_back(
-        {.kind = region.kind,
-         .file_name = region.file_name,
-         .name = region.name,
-         .id = region.id,
-         .paddr = region.paddr,
-         .table_size = region.table_size,
-         .bytes = std::make_shared<StoredRegion>(region.size, std::move(chunks[i]), store, cache)});
+    RETURN_IF_ERROR(CheckChunks(region.size, chunks[i], i));
+    const uint64_t stored = BytesIn(chunks[i]);
+    here += stored;
+    CutAtGap(&chunks[i]);
+    const uint64_t shown = BytesIn(chunks[i]);
+    if (shown < region.size) {
+      regions.unsent.push_back(
+          {.region = i, .size = region.size, .shown = shown, .behind_gap = stored - shown});
+    }
+    std::shared_ptr<const ByteSource> bytes;
+    if (shown > 0 || region.size == 0) {
+      bytes = std::make_shared<StoredRegion>(shown, std::move(chunks[i]), store, cache);
+    }
+    regions.set.regions.push_back({.kind = region.kind,
+                                   .file_name = region.file_name,
+                                   .name = region.name,
+                                   .id = region.id,
+                                   .paddr = region.paddr,
+                                   .table_size = region.table_size,
+                                   .bytes = std::move(bytes)});
   }
-  return set;
+  if (here < contents.here_bytes) {
+    return absl::DataLossError(
+        absl::StrCat("the packs hold ", here, " bytes of the crash, and it had ", contents.here_bytes));
+  }
+  return regions;
 }
 
 }  // namespace corefleet

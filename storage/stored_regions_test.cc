@@ -40,12 +40,23 @@ class StoredRegionsTest : public testing::Test {
     packs_.push_back({*store_.Put(BytesOf(pack.bytes)), pack.entries});
   }
 
-  absl::StatusOr<RegionSet> Open() { return OpenStoredRegions(manifest_, packs_, &store_); }
+  absl::StatusOr<StoredRegions> OpenAll() {
+    return OpenStoredRegions({.manifest = manifest_, .packs = packs_, .here_bytes = here_bytes_}, &store_);
+  }
+  absl::StatusOr<RegionSet> Open() {
+    auto opened = OpenAll();
+    if (!opened.ok()) return opened.status();
+    return opened->set;
+  }
+  std::vector<uint8_t> Shown(const Region& region) {
+    return ReadBytes(*region.bytes, 0, region.bytes->size()).value();
+  }
 
   MemoryPackStore store_;
   Manifest manifest_;
   std::vector<std::vector<uint8_t>> content_;
   std::vector<StoredPack> packs_;
+  uint64_t here_bytes_ = 0;
 };
 
 TEST_F(StoredRegionsTest, ReadsAcrossChunksAndPacks) {
@@ -80,21 +91,61 @@ TEST_F(StoredRegionsTest, ReadsOutsideAreOutOfRange) {
             absl::StatusCode::kOutOfRange);
 }
 
-TEST_F(StoredRegionsTest, WhatThePacksDoNotCoverIsDataLoss) {
+TEST_F(StoredRegionsTest, APackThatWasLostIsDataLoss) {
   AddRegion(2 * kChunkBytes);
+  here_bytes_ = 2 * kChunkBytes;
   AddPack({{0, 0}});
   EXPECT_EQ(Open().status().code(), absl::StatusCode::kDataLoss);
   AddPack({{0, 0}});  // the same once more is no second chunk
   EXPECT_EQ(Open().status().code(), absl::StatusCode::kDataLoss);
   AddPack({{0, 1}});
-  EXPECT_TRUE(Open().ok());
+  ASSERT_TRUE(OpenAll().ok());
+  EXPECT_TRUE(OpenAll()->unsent.empty());
+}
+
+TEST_F(StoredRegionsTest, ARegionEndsBeforeItsFirstGap) {
+  AddRegion(4 * kChunkBytes + 7);
+  AddRegion(3 * kChunkBytes);
+  AddRegion(5);
+  AddRegion(0);
+  AddRegion(2 * kChunkBytes);
+  here_bytes_ = 5 * kChunkBytes + 7;
+  AddPack({{0, 0}, {0, 1}, {0, 3}, {0, 4}});
+  AddPack({{4, 1}, {1, 0}});
+  const auto opened = OpenAll();
+  ASSERT_TRUE(opened.ok()) << opened.status();
+  EXPECT_EQ(
+      opened->unsent,
+      (std::vector<UnsentRegion>{
+          {.region = 0, .size = 4 * kChunkBytes + 7, .shown = 2 * kChunkBytes, .behind_gap = kChunkBytes + 7},
+          {.region = 1, .size = 3 * kChunkBytes, .shown = kChunkBytes},
+          {.region = 2, .size = 5},
+          {.region = 4, .size = 2 * kChunkBytes, .behind_gap = kChunkBytes},
+      }));
+  const std::vector<Region>& regions = opened->set.regions;
+  ASSERT_EQ(regions.size(), 5u) << "at the manifest's indexes";
+  content_[0].resize(2 * kChunkBytes);
+  content_[1].resize(kChunkBytes);
+  EXPECT_EQ(Shown(regions[0]), content_[0]);
+  EXPECT_EQ(Shown(regions[1]), content_[1]);
+  EXPECT_EQ(regions[2].bytes, nullptr);
+  ASSERT_NE(regions[3].bytes, nullptr) << "empty is not missing";
+  EXPECT_EQ(regions[3].bytes->size(), 0u);
+  EXPECT_EQ(regions[4].bytes, nullptr) << "nothing can be shown without its start";
+  uint8_t byte = 0;
+  EXPECT_EQ(regions[0].bytes->ReadAt(2 * kChunkBytes, absl::MakeSpan(&byte, 1)).code(),
+            absl::StatusCode::kOutOfRange)
+      << "no zeros are made up";
 }
 
 TEST_F(StoredRegionsTest, AHugeManifestAllocatesNothing) {
-  AddRegion(10);
+  AddRegion(kChunkBytes);
   AddPack({{0, 0}});
   manifest_.regions[0].size = kMaxRegionBytes;
-  EXPECT_EQ(Open().status().code(), absl::StatusCode::kDataLoss);
+  const auto opened = OpenAll();
+  ASSERT_TRUE(opened.ok()) << opened.status();
+  EXPECT_EQ(opened->set.regions[0].bytes->size(), kChunkBytes);
+  EXPECT_EQ(opened->unsent.at(0).size, kMaxRegionBytes);
 }
 
 TEST_F(StoredRegionsTest, ChunksOfNoRegionAndOfAWrongSizeAreDataLoss) {
@@ -104,6 +155,12 @@ TEST_F(StoredRegionsTest, ChunksOfNoRegionAndOfAWrongSizeAreDataLoss) {
   EXPECT_EQ(Open().status().code(), absl::StatusCode::kDataLoss);
   packs_[0].entries[0].region = 0;
   packs_[0].entries[0].raw_size = 9;
+  EXPECT_EQ(Open().status().code(), absl::StatusCode::kDataLoss);
+  packs_[0].entries[0].raw_size = 10;
+  EXPECT_TRUE(Open().ok());
+  packs_[0].entries[0].chunk = 1;
+  EXPECT_EQ(Open().status().code(), absl::StatusCode::kDataLoss);
+  packs_[0].entries[0].chunk = UINT64_MAX;
   EXPECT_EQ(Open().status().code(), absl::StatusCode::kDataLoss);
 }
 

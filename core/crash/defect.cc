@@ -80,6 +80,8 @@ absl::string_view DefectCodeName(DefectCode code) {
       return "RECORD_UNREADABLE";
     case DefectCode::kEccUnrecoverable:
       return "ECC_UNRECOVERABLE";
+    case DefectCode::kNotSent:
+      return "NOT_SENT";
   }
   return "UNKNOWN";
 }

@@ -58,10 +58,12 @@ enum class DefectCode {
   kRecordPartMissing,  // parts of a record are missing; the detail says which
   kRecordUnreadable,   // a record could not be decompressed or decoded: kept as received
   kEccUnrecoverable,   // blocks that the error correction could not repair
+  // A fleet's ingest.
+  kNotSent,  // bytes of a region were announced and are not here: not wanted, or the upload ended early
 };
 
 // Of all of them; what has a line for each code checks that it has.
-inline constexpr DefectCode kLastDefectCode = DefectCode::kEccUnrecoverable;
+inline constexpr DefectCode kLastDefectCode = DefectCode::kNotSent;
 
 struct Defect {
   DefectCode code;

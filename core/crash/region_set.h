@@ -34,7 +34,8 @@ struct Region {
   // Physical address, and the size in bytes that goes with it, from an address table.
   std::optional<uint64_t> paddr;
   std::optional<uint64_t> table_size;
-  // What was received. Never null. Its size() is what was received, whatever a table says.
+  // What was received. Its size() is what was received, whatever a table says. Null: announced, and nothing
+  // of it came.
   std::shared_ptr<const ByteSource> bytes;
   // Virtual address, from a container that has one (a core's program header).
   std::optional<uint64_t> vaddr;

@@ -101,7 +101,7 @@ TEST_F(CrashReaderTest, AStoreThatIsAwayIsNotAMissingRegion) {
 TEST_F(CrashReaderTest, DamagedBytesAreGivenUpWithTheReason) {
   CrashReader reader = MakeReader(Partial);
   const CrashId id = Receive();
-  const StoredPack pack = index_.CrashPacks(id)->at(0);
+  const StoredPack pack = index_.Contents(id)->packs.at(0);
   store_.Damage(pack.ref, pack.ref.size - 1);
   for (int i = 0; i <= options_.max_attempts; ++i) {
     EXPECT_EQ(index_.GetCrash(id)->state, CrashState::kReceived);

@@ -20,6 +20,7 @@ namespace {
 absl::Status FillDigests(const RegionSet& set, const CoreImage& image, CrashFacts* facts) {
   for (RegionFacts& region : facts->regions) {
     if (!region.index || *region.index >= set.regions.size() || !region.sha256.empty()) continue;
+    if (set.regions[*region.index].bytes == nullptr) continue;
     if (IsTooLargeToDigest(set.regions[*region.index], image)) continue;
     ASSIGN_OR_RETURN(const Sha256Digest digest, Sha256Of(*set.regions[*region.index].bytes));
     region.sha256 = HexOf(digest);
@@ -47,10 +48,10 @@ CrashFacts Unreadable(Defect defect) {
 
 // OK if every byte of the crash can be read and is what was received; else `region` is the one that is not.
 absl::Status ReadThrough(const CrashId& id, CrashIndex* index, PackStore* store, std::string* region) {
-  ASSIGN_OR_RETURN(const Manifest manifest, index->CrashManifest(id));
-  ASSIGN_OR_RETURN(const std::vector<StoredPack> packs, index->CrashPacks(id));
-  ASSIGN_OR_RETURN(const RegionSet received, OpenStoredRegions(manifest, packs, store));
-  for (const Region& each : received.regions) {
+  ASSIGN_OR_RETURN(const CrashContents contents, index->Contents(id));
+  ASSIGN_OR_RETURN(const StoredRegions received, OpenStoredRegions(contents, store));
+  for (const Region& each : received.set.regions) {
+    if (each.bytes == nullptr) continue;
     *region = Utf8OrHex(each.name.empty() ? each.file_name : each.name);
     RETURN_IF_ERROR(Sha256Of(*each.bytes).status());
   }
@@ -82,8 +83,9 @@ absl::StatusOr<bool> CrashReader::ReadOne() {
 
 absl::Status CrashReader::Read(const Lease& lease) {
   const CrashId& id = lease.crash;
-  ASSIGN_OR_RETURN(const CrashFacts facts, FactsOf(id));
-  RETURN_IF_ERROR(deps_.index->PutFacts(id, facts, lease.revision));
+  uint32_t revision = 0;
+  ASSIGN_OR_RETURN(const CrashFacts facts, FactsOf(id, &revision));
+  RETURN_IF_ERROR(deps_.index->PutFacts(id, facts, revision));
   const absl::Duration after = deps_.clock->Now() - id.time();
   deps_.metrics->Searchable(after);
   Log(LogLevel::kInfo, "crash analysed",
@@ -93,8 +95,9 @@ absl::Status CrashReader::Read(const Lease& lease) {
   return absl::OkStatus();
 }
 
-absl::StatusOr<CrashFacts> CrashReader::FactsOf(const CrashId& id) {
+absl::StatusOr<CrashFacts> CrashReader::FactsOf(const CrashId& id, uint32_t* revision) {
   ASSIGN_OR_RETURN(const auto crash, OpenedCrash::Open(id, deps_.index, deps_.store, deps_.opener));
+  *revision = crash->revision();
   ASSIGN_OR_RETURN(Analysis analysis, RunGuarded(deps_.analyze, *crash));
   RETURN_IF_ERROR(FillDigests(crash->set(), crash->image(), &analysis.facts));
   RETURN_IF_ERROR(crash->read_failure());

@@ -53,7 +53,8 @@ class CrashReader {
   // OK once facts are stored.
   absl::Status Read(const Lease& lease);
   absl::Status GiveUp(const Lease& lease);
-  absl::StatusOr<CrashFacts> FactsOf(const CrashId& id);
+  // Of the crash as it was at `revision`, which it sets.
+  absl::StatusOr<CrashFacts> FactsOf(const CrashId& id, uint32_t* revision);
   // False if another thread is at it.
   bool Enter(const CrashId& id);
   void Leave(const CrashId& id, const absl::Status& result);

@@ -115,7 +115,9 @@ absl::StatusOr<std::shared_ptr<const ByteSource>> Archive::Region(absl::string_v
                                                                   absl::string_view region) {
   ASSIGN_OR_RETURN(const auto crash, Open(name));
   ASSIGN_OR_RETURN(const uint32_t index, ChooseRegion(region, crash->image(), crash->set()));
-  return crash->set().regions[index].bytes;
+  std::shared_ptr<const ByteSource> bytes = crash->set().regions[index].bytes;
+  if (bytes == nullptr) return absl::NotFoundError("nothing was received for that region");
+  return bytes;
 }
 
 absl::StatusOr<std::vector<uint8_t>> Archive::ReadMemory(absl::string_view name, Addresses addresses,

@@ -5,7 +5,13 @@
 namespace corefleet {
 
 absl::StatusOr<std::shared_ptr<const OpenedCrash>> OpenedCrashCache::Get(const CrashId& id) {
-  if (auto found = Find(id); found != nullptr) return found;
+  if (auto found = Find(id); found != nullptr) {
+    if (found->whole()) return found;
+    // A late upload may have added to it.
+    ASSIGN_OR_RETURN(const StoredCrash crash, index_->GetCrash(id));
+    if (crash.revision == found->revision()) return found;
+    Forget(id);
+  }
   ASSIGN_OR_RETURN(auto crash, OpenedCrash::Open(id, index_, store_, opener_));
   Insert(id, crash);
   return crash;
@@ -23,6 +29,11 @@ std::shared_ptr<const OpenedCrash> OpenedCrashCache::Find(const CrashId& id) {
     return it->second;
   }
   return nullptr;
+}
+
+void OpenedCrashCache::Forget(const CrashId& id) {
+  absl::MutexLock lock(&mutex_);
+  crashes_.remove_if([&](const auto& entry) { return entry.first == id; });
 }
 
 void OpenedCrashCache::Insert(const CrashId& id, std::shared_ptr<const OpenedCrash> crash) {

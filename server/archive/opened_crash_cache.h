@@ -18,8 +18,8 @@
 namespace corefleet {
 
 // The crashes that were asked for last, so that many small reads of one crash put it together once. A crash
-// whose store has failed a read is opened anew. Thread-safe; two callers may open the same crash at the same
-// time.
+// whose store has failed a read is opened anew, and so is one that has got more bytes since. Thread-safe; two
+// callers may open the same crash at the same time.
 class OpenedCrashCache {
  public:
   // `opener` may be null: OpenedCrash::Open's.
@@ -34,6 +34,7 @@ class OpenedCrashCache {
   static constexpr size_t kCrashes = 8;
 
   std::shared_ptr<const OpenedCrash> Find(const CrashId& id);
+  void Forget(const CrashId& id);
   void Insert(const CrashId& id, std::shared_ptr<const OpenedCrash> crash);
 
   CrashIndex* const index_;

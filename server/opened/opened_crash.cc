@@ -1,10 +1,14 @@
 #include "server/opened/opened_crash.h"
 
+#include <iterator>
+#include <string>
 #include <utility>
+#include <vector>
 
+#include "absl/strings/str_cat.h"
 #include "base/status_macros.h"
+#include "core/bytes/escape.h"
 #include "core/printk/read_log.h"
-#include "storage/stored_regions.h"
 
 namespace corefleet {
 namespace {
@@ -41,6 +45,29 @@ class LatchedOpener final : public DumpOpener {
   ReadLatch* const latch_;
 };
 
+std::string LabelOf(const Region& region) {
+  if (region.name.empty()) return EscapeForTerminal(region.file_name);
+  return absl::StrCat(EscapeForTerminal(region.name), region.id ? absl::StrCat(" ", *region.id) : "");
+}
+
+Defect NotSent(const Region& region, const UnsentRegion& unsent) {
+  std::string detail = absl::StrCat(unsent.size - unsent.shown - unsent.behind_gap, " of its ", unsent.size,
+                                    " bytes are not here");
+  if (unsent.behind_gap > 0) absl::StrAppend(&detail, "; ", unsent.behind_gap, " more lie behind a gap");
+  return {DefectCode::kNotSent, LabelOf(region), std::move(detail)};
+}
+
+// What was not sent comes first: much of what reassembly reports follows from it.
+Rebuilt RebuildPart(const RegionSet& received, const std::vector<UnsentRegion>& unsent,
+                    const DumpOpener* opener) {
+  Rebuilt rebuilt = Rebuild(received, opener);
+  std::vector<Defect> defects;
+  for (const UnsentRegion& one : unsent) defects.push_back(NotSent(received.regions[one.region], one));
+  rebuilt.image.defects.insert(rebuilt.image.defects.begin(), std::make_move_iterator(defects.begin()),
+                               std::make_move_iterator(defects.end()));
+  return rebuilt;
+}
+
 }  // namespace
 
 absl::Status ReadLatch::status() const {
@@ -57,6 +84,7 @@ void ReadLatch::Note(const absl::Status& status) {
 
 RegionSet Latched(RegionSet set, const std::shared_ptr<ReadLatch>& latch) {
   for (Region& region : set.regions) {
+    if (region.bytes == nullptr) continue;
     region.bytes = std::make_shared<LatchedSource>(std::move(region.bytes), latch);
   }
   return set;
@@ -65,24 +93,26 @@ RegionSet Latched(RegionSet set, const std::shared_ptr<ReadLatch>& latch) {
 absl::StatusOr<std::shared_ptr<const OpenedCrash>> OpenedCrash::Open(const CrashId& id, CrashIndex* index,
                                                                      PackStore* store,
                                                                      const DumpOpener* opener) {
-  ASSIGN_OR_RETURN(Manifest manifest, index->CrashManifest(id));
-  ASSIGN_OR_RETURN(const std::vector<StoredPack> packs, index->CrashPacks(id));
-  ASSIGN_OR_RETURN(RegionSet set, OpenStoredRegions(manifest, packs, store));
+  ASSIGN_OR_RETURN(CrashContents contents, index->Contents(id));
+  ASSIGN_OR_RETURN(StoredRegions regions, OpenStoredRegions(contents, store));
   auto latch = std::make_shared<ReadLatch>();
-  RegionSet latched = Latched(std::move(set), latch);
+  regions.set = Latched(std::move(regions.set), latch);
   const LatchedOpener latched_opener(opener, latch.get());
-  auto crash = std::make_shared<const OpenedCrash>(std::move(manifest), std::move(latched),
-                                                   opener == nullptr ? nullptr : &latched_opener, latch);
+  auto crash =
+      std::make_shared<const OpenedCrash>(std::move(contents.manifest), std::move(regions), contents.revision,
+                                          opener == nullptr ? nullptr : &latched_opener, latch);
   RETURN_IF_ERROR(crash->read_failure());
   return crash;
 }
 
-OpenedCrash::OpenedCrash(Manifest manifest, RegionSet received, const DumpOpener* opener,
-                         std::shared_ptr<const ReadLatch> latch)
+OpenedCrash::OpenedCrash(Manifest manifest, StoredRegions received, uint32_t revision,
+                         const DumpOpener* opener, std::shared_ptr<const ReadLatch> latch)
     : manifest_(std::move(manifest)),
-      received_(std::move(received)),
+      revision_(revision),
+      whole_(received.unsent.empty()),
+      received_(std::move(received.set)),
       latch_(std::move(latch)),
-      rebuilt_(Rebuild(received_, opener)) {}
+      rebuilt_(RebuildPart(received_, received.unsent, opener)) {}
 
 absl::StatusOr<std::shared_ptr<const KernelLog>> OpenedCrash::Log() const {
   absl::MutexLock lock(&log_mutex_);

@@ -16,6 +16,7 @@
 #include "core/rebuild.h"
 #include "storage/crash_index.h"
 #include "storage/pack_store.h"
+#include "storage/stored_regions.h"
 
 namespace corefleet {
 
@@ -40,17 +41,22 @@ class OpenedCrash {
   // `opener` reads compressed dumps; null: only their header is read. What it opened outlives it.
   //   NOT_FOUND    no such crash
   //   UNAVAILABLE  the index, the store or the opener does not answer
-  //   DATA_LOSS    what is stored is damaged, or does not cover the manifest
+  //   DATA_LOSS    what is stored is damaged, or some of it was lost
   static absl::StatusOr<std::shared_ptr<const OpenedCrash>> Open(const CrashId& id, CrashIndex* index,
                                                                  PackStore* store, const DumpOpener* opener);
 
-  OpenedCrash(Manifest manifest, RegionSet received, const DumpOpener* opener,
+  // `received.set`'s sources note in `latch` what the store does.
+  OpenedCrash(Manifest manifest, StoredRegions received, uint32_t revision, const DumpOpener* opener,
               std::shared_ptr<const ReadLatch> latch);
   OpenedCrash(const OpenedCrash&) = delete;
   OpenedCrash& operator=(const OpenedCrash&) = delete;
 
   const Manifest& manifest() const { return manifest_; }
-  // As received, and taken apart: `set` starts with the received regions, at the same indexes.
+  // The crash's revision; while it is not whole there may be a newer one.
+  uint32_t revision() const { return revision_; }
+  bool whole() const { return whole_; }
+  // As received, and taken apart: `set` starts with the received regions, at the same indexes. What was not
+  // sent of them is among the image's defects.
   const RegionSet& received() const { return received_; }
   const RegionSet& set() const { return rebuilt_.set; }
   const CoreImage& image() const { return rebuilt_.image; }
@@ -64,6 +70,8 @@ class OpenedCrash {
 
  private:
   const Manifest manifest_;
+  const uint32_t revision_;
+  const bool whole_;
   const RegionSet received_;
   const std::shared_ptr<const ReadLatch> latch_;
   const Rebuilt rebuilt_;

@@ -36,7 +36,7 @@ TEST(LatchedTest, KeepsTheFirstFailureOfTheStore) {
 TEST(OpenedCrashTest, LogOfACrashWhoseStoreWentAwayIsAnError) {
   auto source = std::make_shared<FragileSource>();
   auto latch = std::make_shared<ReadLatch>();
-  const OpenedCrash crash(Manifest(), RegionSet(), nullptr, latch);
+  const OpenedCrash crash(Manifest(), StoredRegions(), 0, nullptr, latch);
   latch->Note(absl::UnavailableError("away"));
   EXPECT_TRUE(absl::IsUnavailable(crash.Log().status()));
 }

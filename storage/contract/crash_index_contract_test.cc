@@ -86,8 +86,7 @@ TEST_P(CrashIndexTest, NoSessionIsNotFound) {
 TEST_P(CrashIndexTest, NoCrashIsNotFound) {
   const CrashId none = FreshCrash();
   EXPECT_EQ(index_->GetCrash(none).status().code(), absl::StatusCode::kNotFound);
-  EXPECT_EQ(index_->CrashManifest(none).status().code(), absl::StatusCode::kNotFound);
-  EXPECT_EQ(index_->CrashPacks(none).status().code(), absl::StatusCode::kNotFound);
+  EXPECT_EQ(index_->Contents(none).status().code(), absl::StatusCode::kNotFound);
   EXPECT_EQ(index_->PutFacts(none, FactsOf("", "", 0)).code(), absl::StatusCode::kNotFound);
 }
 
@@ -107,8 +106,8 @@ TEST_P(CrashIndexTest, FinishingTwiceIsOneCrash) {
   EXPECT_EQ(crash->raw_bytes, 100u);
   EXPECT_EQ(crash->stored_bytes, 50u);
   EXPECT_FALSE(crash->facts.has_value());
-  EXPECT_EQ(*index_->CrashManifest(first), ManifestNumber(1));
-  EXPECT_EQ(index_->CrashPacks(first)->size(), 1u);
+  EXPECT_EQ(index_->Contents(first)->manifest, ManifestNumber(1));
+  EXPECT_EQ(index_->Contents(first)->packs.size(), 1u);
 }
 
 TEST_P(CrashIndexTest, ACompleteSessionTakesNoMoreAndIsStillThere) {
@@ -157,7 +156,7 @@ TEST_P(CrashIndexTest, ExpiredOpenSessionsAreForgottenAndCompleteOnesStay) {
   EXPECT_EQ(index_->SessionPacks(open).status().code(), absl::StatusCode::kNotFound);
   EXPECT_EQ(index_->AddPack(open, PackNumber(3)).code(), absl::StatusCode::kNotFound);
   EXPECT_EQ(index_->GetSession(complete)->crash, crash);
-  EXPECT_EQ(index_->CrashPacks(crash)->size(), 1u);
+  EXPECT_EQ(index_->Contents(crash)->packs.size(), 1u);
   EXPECT_TRUE(index_->GetSession(later).ok());
   const auto again = Begin(1);
   EXPECT_TRUE(again->created);

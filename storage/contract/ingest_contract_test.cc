@@ -168,7 +168,7 @@ TEST_P(IngestTest, AReopenedSessionAddsToItsCrash) {
   EXPECT_EQ(reopened->manifest, ManifestNumber(1));
   ASSERT_TRUE(index_->AddPack(part.session, PackNumber(2)).ok());
   EXPECT_EQ(index_->SessionPacks(part.session)->size(), 2u);
-  EXPECT_EQ(index_->CrashPacks(part.crash)->size(), 1u) << "not finished";
+  EXPECT_EQ(index_->Contents(part.crash)->packs.size(), 1u) << "not finished";
   EXPECT_EQ(index_->GetCrash(part.crash)->here_bytes, 40u);
   EXPECT_FALSE(AwaitsAnalysis(part.crash));
 
@@ -183,7 +183,7 @@ TEST_P(IngestTest, AReopenedSessionAddsToItsCrash) {
   EXPECT_EQ(crash.os_version, "OS 4.2 \xc3\xbc") << "of the boot that died";
   EXPECT_EQ(crash.revision, 1u);
   EXPECT_EQ(crash.state, CrashState::kLogOnly) << "until it is read again";
-  EXPECT_EQ(index_->CrashPacks(part.crash)->size(), 2u);
+  EXPECT_EQ(index_->Contents(part.crash)->packs.size(), 2u);
   EXPECT_EQ(List({}).size(), 1u);
   EXPECT_TRUE(AwaitsAnalysis(part.crash));
   EXPECT_EQ(index_->AddPack(part.session, PackNumber(3)).code(), absl::StatusCode::kFailedPrecondition);
@@ -241,7 +241,7 @@ TEST_P(IngestTest, DroppingWhatWasAddedLateKeepsTheCrash) {
   const auto packs = *index_->SessionPacks(part.session);
   ASSERT_EQ(packs.size(), 1u);
   EXPECT_EQ(packs[0].ref, PackNumber(1).ref);
-  EXPECT_EQ(index_->CrashPacks(part.crash)->size(), 1u);
+  EXPECT_EQ(index_->Contents(part.crash)->packs.size(), 1u);
 }
 
 TEST_P(IngestTest, ReopeningAnOpenSessionChangesItsTermsAlone) {
@@ -274,8 +274,8 @@ TEST_P(IngestTest, AReopenedSessionThatEndsKeepsItsCrashAndWhatCame) {
     EXPECT_EQ(index_->GetSession(part.session)->state, SessionState::kComplete);
     const StoredCrash crash = *index_->GetCrash(part.crash);
     EXPECT_EQ(crash.revision, 1u);
-    EXPECT_EQ(crash.stored_bytes, SizeOf(ManifestNumber(1), *index_->CrashPacks(part.crash)).stored);
-    EXPECT_EQ(index_->CrashPacks(part.crash)->size(), 2u);
+    EXPECT_EQ(crash.stored_bytes, SizeOf(ManifestNumber(1), index_->Contents(part.crash)->packs).stored);
+    EXPECT_EQ(index_->Contents(part.crash)->packs.size(), 2u);
     EXPECT_TRUE(AwaitsAnalysis(part.crash));
     const IngestAccount after = Account();
     EXPECT_EQ(after.accepted, before.accepted);

@@ -377,18 +377,16 @@ absl::StatusOr<StoredCrash> MemoryCrashIndex::GetCrash(const CrashId& id) {
   return crashes_.at(id).crash;
 }
 
-absl::StatusOr<Manifest> MemoryCrashIndex::CrashManifest(const CrashId& id) {
+absl::StatusOr<CrashContents> MemoryCrashIndex::Contents(const CrashId& id) {
   absl::MutexLock lock(&mutex_);
   ASSIGN_OR_RETURN(const SessionRecord* record, LookupOf(id));
-  return record->session.manifest;
-}
-
-absl::StatusOr<std::vector<StoredPack>> MemoryCrashIndex::CrashPacks(const CrashId& id) {
-  absl::MutexLock lock(&mutex_);
-  ASSIGN_OR_RETURN(const SessionRecord* record, LookupOf(id));
-  std::vector<StoredPack> packs = record->packs;
-  if (record->session.state == SessionState::kOpen) packs.resize(record->kept);
-  return packs;
+  const StoredCrash& crash = crashes_.at(id).crash;
+  CrashContents contents{.manifest = record->session.manifest,
+                         .packs = record->packs,
+                         .here_bytes = crash.here_bytes,
+                         .revision = crash.revision};
+  if (record->session.state == SessionState::kOpen) contents.packs.resize(record->kept);
+  return contents;
 }
 
 absl::StatusOr<std::vector<CrashId>> MemoryCrashIndex::FindByPrefix(const std::string& prefix, int limit) {

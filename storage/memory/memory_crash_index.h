@@ -45,8 +45,7 @@ class MemoryCrashIndex final : public CrashIndex {
   absl::StatusOr<std::vector<std::string>> PackKeys() override;
   absl::StatusOr<int64_t> RequestLostAnalyses(absl::Time before, int64_t limit) override;
   absl::StatusOr<StoredCrash> GetCrash(const CrashId& id) override;
-  absl::StatusOr<Manifest> CrashManifest(const CrashId& id) override;
-  absl::StatusOr<std::vector<StoredPack>> CrashPacks(const CrashId& id) override;
+  absl::StatusOr<CrashContents> Contents(const CrashId& id) override;
   absl::StatusOr<std::vector<CrashId>> FindByPrefix(const std::string& prefix, int limit) override;
   absl::StatusOr<CrashPage> ListCrashes(const CrashFilter& filter, const CrashId& before, int limit) override;
   absl::StatusOr<std::vector<AnalysisLease>> ClaimAnalysis(int limit, absl::Time now,

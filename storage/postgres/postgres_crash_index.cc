@@ -265,26 +265,19 @@ absl::StatusOr<StoredCrash> PostgresCrashIndex::GetCrash(const CrashId& id) {
   return crash;
 }
 
-absl::StatusOr<Manifest> PostgresCrashIndex::CrashManifest(const CrashId& id) {
-  absl::StatusOr<Manifest> manifest;
-  RETURN_IF_ERROR(impl_->Alone([&](pqxx::transaction_base& transaction) {
-    const pqxx::result rows = transaction.exec_prepared(sql::kCrashManifest, id.ToUuid());
+absl::StatusOr<CrashContents> PostgresCrashIndex::Contents(const CrashId& id) {
+  CrashContents contents;
+  RETURN_IF_ERROR(impl_->Alone([&](pqxx::transaction_base& transaction) -> absl::Status {
+    const pqxx::result rows = transaction.exec_prepared(sql::kCrashContents, id.ToUuid());
     if (rows.empty()) return NoCrash(id);
-    manifest = DecodeManifest(BytesOf(FromBytea(rows[0][0])));
-    return manifest.status();
+    ASSIGN_OR_RETURN(contents.packs, PacksFromRows(rows));
+    const pqxx::row& first = rows[0];
+    ASSIGN_OR_RETURN(contents.manifest, DecodeManifest(BytesOf(FromBytea(first[kPackColumns]))));
+    contents.here_bytes = FromBigint(first[kPackColumns + 1].as<int64_t>());
+    contents.revision = first[kPackColumns + 2].as<uint32_t>();
+    return absl::OkStatus();
   }));
-  return manifest;
-}
-
-absl::StatusOr<std::vector<StoredPack>> PostgresCrashIndex::CrashPacks(const CrashId& id) {
-  absl::StatusOr<std::vector<StoredPack>> packs;
-  RETURN_IF_ERROR(impl_->Alone([&](pqxx::transaction_base& transaction) {
-    const pqxx::result rows = transaction.exec_prepared(sql::kCrashPacks, id.ToUuid());
-    if (rows.empty()) return NoCrash(id);
-    packs = PacksFromRows(rows);
-    return packs.status();
-  }));
-  return packs;
+  return contents;
 }
 
 absl::StatusOr<std::vector<CrashId>> PostgresCrashIndex::FindByPrefix(const std::string& prefix, int limit) {

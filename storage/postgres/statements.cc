@@ -234,15 +234,16 @@ const std::vector<Statement>& Statements() {
                     ", d.facts"
                     " FROM crash_fact f LEFT JOIN crash_detail d ON d.id = f.id WHERE f.id = $1::uuid")},
 
-      // 1 crash -> manifest
-      {sql::kCrashManifest, "SELECT manifest FROM crash WHERE id = $1::uuid"},
-
-      // 1 crash -> as kSessionPacks, without those that a reopened session has added
-      {sql::kCrashPacks, absl::StrCat("SELECT ", kPack,
-                                      " FROM crash c LEFT JOIN ingest_session s ON s.id = c.session"
-                                      " LEFT JOIN session_pack p ON p.session = c.session"
-                                      "  AND p.seq <= COALESCE(s.kept_seq, 9223372036854775807)"
-                                      " WHERE c.id = $1::uuid ORDER BY p.seq")},
+      // 1 crash -> kPack (NULL: no packs), manifest, bytes here, revision. Without the packs that a reopened
+      // session has added.
+      {sql::kCrashContents,
+       absl::StrCat(
+           "SELECT ", kPack,
+           ", c.manifest, COALESCE(f.here_bytes, f.raw_bytes), f.revision"
+           " FROM crash c JOIN crash_fact f ON f.id = c.id LEFT JOIN ingest_session s ON s.id = c.session"
+           " LEFT JOIN session_pack p ON p.session = c.session"
+           "  AND p.seq <= COALESCE(s.kept_seq, 9223372036854775807)"
+           " WHERE c.id = $1::uuid AND f.id = $1::uuid ORDER BY p.seq")},
 
       // 1 prefix, 2 limit -> id. No LIKE: a prepared LIKE cannot use the index. 'g' stands behind every hex
       // digit.
