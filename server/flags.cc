@@ -24,6 +24,14 @@ ABSL_FLAG(std::string, postgres_user, "postgres",
           "Whom the private PostgreSQL runs as when corefleetd is root; PostgreSQL refuses root.");
 ABSL_FLAG(int, workers, 8, "Threads that verify chunks and wait for the disk and the database.");
 ABSL_FLAG(absl::Duration, session_ttl, absl::Hours(7 * 24), "How long a broken-off upload can resume.");
+ABSL_FLAG(
+    std::string, release_orphans, "auto",
+    "Whether packs that no row names give their room back: never, auto (unless there are more of them than "
+    "can be true), always.");
+ABSL_FLAG(absl::Duration, orphan_grace, absl::Hours(24),
+          "For how long such a pack stays in any case. An hour at least.");
+ABSL_FLAG(uint64_t, scrub_bytes_per_day, uint64_t{64} << 30,
+          "How much of what is stored is checked against its digests in a day. 0: nothing.");
 ABSL_FLAG(std::string, log_level, "info", "debug, info, warning or error.");
 
 namespace corefleet {
@@ -63,6 +71,9 @@ absl::StatusOr<ServerOptions> OptionsFromCommandLine(int argc, char** argv) {
                         .postgres_user = absl::GetFlag(FLAGS_postgres_user),
                         .workers = absl::GetFlag(FLAGS_workers),
                         .session_ttl = absl::GetFlag(FLAGS_session_ttl)};
+  ASSIGN_OR_RETURN(options.reconcile.release, ParseOrphanRelease(absl::GetFlag(FLAGS_release_orphans)));
+  options.reconcile.grace = absl::GetFlag(FLAGS_orphan_grace);
+  options.reconcile.scrub_bytes_per_day = absl::GetFlag(FLAGS_scrub_bytes_per_day);
   ASSIGN_OR_RETURN(options.log_level, ParseLogLevel(absl::GetFlag(FLAGS_log_level)));
   RETURN_IF_ERROR(Validate(options));
   return options;

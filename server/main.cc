@@ -21,6 +21,8 @@
 #include "server/metrics/index_gauges.h"
 #include "server/metrics/server_metrics.h"
 #include "server/readiness.h"
+#include "server/reconcile/reconcile_schedule.h"
+#include "server/reconcile/reconciler.h"
 #include "server/rpc/archive_service.h"
 #include "server/rpc/ingest_service.h"
 #include "server/rpc/rpc_server.h"
@@ -87,6 +89,10 @@ absl::Status Serve(const ServerOptions& options, const sigset_t& stop_signals) {
                      .crash_received = [&analyzer] { analyzer.Wake(); }},
                     limits);
   const SessionExpiry session_expiry(index, clock, &metrics);
+  // Begins with what the last run left behind, beside the first uploads.
+  Reconciler reconciler({.index = index, .store = store, .clock = clock, .metrics = &metrics},
+                        options.reconcile);
+  const ReconcileSchedule reconcile_schedule(&reconciler, {});
   Archive archive(index, store, &opener);
 
   Rim ingest_rim(options.workers, kMaxCalls, clock, &rpc_counter);

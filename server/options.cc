@@ -12,6 +12,7 @@ namespace corefleet {
 namespace {
 
 constexpr int kMaxWorkers = 256;
+constexpr absl::Duration kLeastOrphanGrace = absl::Hours(1);
 
 absl::Status ValidateAddress(absl::string_view flag, const std::string& address, bool insecure) {
   const auto parsed = ParseHostPort(address);
@@ -50,6 +51,14 @@ bool IsLoopback(absl::string_view host) {
   return inet_pton(AF_INET6, text.c_str(), &v6) == 1 && IN6_IS_ADDR_LOOPBACK(&v6);
 }
 
+absl::StatusOr<OrphanRelease> ParseOrphanRelease(absl::string_view word) {
+  if (word == "never") return OrphanRelease::kNever;
+  if (word == "auto") return OrphanRelease::kAuto;
+  if (word == "always") return OrphanRelease::kAlways;
+  return absl::InvalidArgumentError(
+      absl::StrCat("--release_orphans=", word, " is none of never, auto, always"));
+}
+
 absl::StatusOr<LogLevel> ParseLogLevel(absl::string_view word) {
   if (word == "debug") return LogLevel::kDebug;
   if (word == "info") return LogLevel::kInfo;
@@ -77,6 +86,10 @@ absl::Status Validate(const ServerOptions& options) {
   }
   if (options.session_ttl < absl::Minutes(1)) {
     return absl::InvalidArgumentError("--session_ttl is shorter than a minute: no upload could resume");
+  }
+  if (options.reconcile.grace < kLeastOrphanGrace) {
+    return absl::InvalidArgumentError(
+        "--orphan_grace is shorter than an hour: a pack could be released whose row is on its way");
   }
   return absl::OkStatus();
 }

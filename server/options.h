@@ -8,6 +8,7 @@
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
 #include "base/log.h"
+#include "server/reconcile/reconciler.h"
 
 namespace corefleet {
 
@@ -28,6 +29,8 @@ struct ServerOptions {
   // Threads that verify chunks and wait for disk and database.
   int workers = 8;
   absl::Duration session_ttl = absl::Hours(7 * 24);
+  // How rows and packs are compared, and what becomes of packs that no row names.
+  ReconcileOptions reconcile;
   LogLevel log_level = LogLevel::kInfo;
 };
 
@@ -44,6 +47,9 @@ absl::StatusOr<HostPort> ParseHostPort(absl::string_view address);
 
 // True for addresses that only this machine reaches: 127.0.0.0/8, ::1 and localhost.
 bool IsLoopback(absl::string_view host);
+
+// "never", "auto", "always". INVALID_ARGUMENT for any other word.
+absl::StatusOr<OrphanRelease> ParseOrphanRelease(absl::string_view word);
 
 // "debug", "info", "warning", "error". INVALID_ARGUMENT for any other word.
 absl::StatusOr<LogLevel> ParseLogLevel(absl::string_view word);

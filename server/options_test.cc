@@ -56,5 +56,15 @@ TEST(OptionsTest, NumbersHaveBounds) {
   EXPECT_EQ(*ParseLogLevel("error"), LogLevel::kError);
 }
 
+TEST(OptionsTest, NoPackIsReleasedWhoseRowIsOnItsWay) {
+  ServerOptions options = Good();
+  options.reconcile.grace = absl::Minutes(59);
+  EXPECT_THAT(std::string(Validate(options).message()), HasSubstr("--orphan_grace"));
+  EXPECT_EQ(*ParseOrphanRelease("never"), OrphanRelease::kNever);
+  EXPECT_EQ(*ParseOrphanRelease("auto"), OrphanRelease::kAuto);
+  EXPECT_EQ(*ParseOrphanRelease("always"), OrphanRelease::kAlways);
+  EXPECT_FALSE(ParseOrphanRelease("").ok());
+}
+
 }  // namespace
 }  // namespace corefleet

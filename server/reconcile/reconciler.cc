@@ -14,7 +14,7 @@ namespace {
 // Below this many bytes any share of orphans is believed.
 constexpr uint64_t kFewBytes = 64 << 20;
 constexpr uint64_t kBelievedShare = 10;  // one in so many
-constexpr int kToldLosses = 20;          // a pass; the number of all is in the metrics
+constexpr size_t kToldLosses = 1000;     // one by one; the number of all is in the metrics
 constexpr int64_t kAnalysesAtOnce = 200;
 constexpr absl::Duration kLongestSave = absl::Hours(1);  // of scrub budget
 
@@ -91,9 +91,10 @@ absl::Status Reconciler::EndPass() {
   Differences& found = pass_->found;
   found.lost_analyses = static_cast<uint64_t>(*requested);
   const uint64_t believed = std::max(kFewBytes, pass_->bytes / kBelievedShare);
-  holding_back_ = options_.release != OrphanRelease::kAlways && found.orphan_bytes > 0 &&
-                  (pass_->index_is_empty || found.orphan_bytes > believed);
-  if (holding_back_) {
+  const bool held_back =
+      std::exchange(holding_back_, options_.release != OrphanRelease::kAlways && found.orphan_bytes > 0 &&
+                                       (pass_->index_is_empty || found.orphan_bytes > believed));
+  if (holding_back_ && (first_pass_ || !held_back)) {
     Log(LogLevel::kError, "too many packs have no row, so none is released: is this the right database?",
         {{"packs", std::to_string(found.orphan_packs)}, {"bytes", std::to_string(found.orphan_bytes)}});
   }
@@ -101,6 +102,7 @@ absl::Status Reconciler::EndPass() {
     Log(LogLevel::kWarning, "crashes that nobody would have analysed",
         {{"count", std::to_string(*requested)}});
   }
+  first_pass_ = false;
   seen_closed_ = {pass_->closed.begin(), pass_->closed.end()};
   if (pass_->keys.empty() || scrub_next_ > pass_->keys.back()) scrub_next_.clear();
   deps_.metrics->PassEnded(found, holding_back_, now);
@@ -134,7 +136,7 @@ void Reconciler::ReportLost(const std::vector<IndexedPack>& lost, bool key_is_th
     const uint64_t last = row.ref.size - peek.size();
     const bool damaged = key_is_there && deps_.store->Read(row.ref, last, peek).ok();
     ++(damaged ? pass_->found.damaged_packs : pass_->found.missing_packs);
-    if (pass_->told++ >= kToldLosses) continue;
+    if (told_.size() >= kToldLosses || !told_.emplace(row.ref.key, row.ref.offset).second) continue;
     Log(LogLevel::kError, damaged ? "bytes of a crash are damaged" : "bytes of a crash are lost",
         {{"pack", Describe(row.ref)}, {"of", WhoseIs(row.session)}});
   }

@@ -2,10 +2,10 @@
 #define COREFLEET_SERVER_RECONCILE_RECONCILER_H_
 
 #include <cstdint>
-#include <map>
 #include <optional>
 #include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/status/status.h"
@@ -87,7 +87,6 @@ class Reconciler {
     bool index_is_empty = false;
     uint64_t bytes = 0;  // of all packs seen
     Differences found;
-    int told = 0;  // lost packs that were logged one by one
   };
 
   absl::Status Adopt(const PackStore::KeptPack& pack);
@@ -109,10 +108,12 @@ class Reconciler {
   const Dependencies deps_;
   const ReconcileOptions options_;
   std::optional<Pass> pass_;
+  bool first_pass_ = true;
   bool holding_back_ = true;           // until a whole pass has shown that there is no reason to
   std::set<std::string> seen_closed_;  // keys, in earlier passes
-  std::string scrub_next_;             // the first key that was not scrubbed in this round
-  double scrub_budget_ = 0;            // bytes; below 0: a debt
+  std::set<std::pair<std::string, uint64_t>> told_;  // key and offset of lost packs that were logged
+  std::string scrub_next_;                           // the first key that was not scrubbed in this round
+  double scrub_budget_ = 0;                          // bytes; below 0: a debt
   absl::Time budget_at_ = absl::InfinitePast();
 };
 
