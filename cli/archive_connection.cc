@@ -19,15 +19,20 @@ absl::Status FromGrpc(const grpc::Status& status) {
   return absl::Status(static_cast<absl::StatusCode>(status.error_code()), status.error_message());
 }
 
-absl::Status NobodyAnswers(const std::string& address, absl::string_view option) {
+absl::Status NobodyAnswers(const std::string& address, const ChannelSecurity& security,
+                           absl::string_view option) {
+  const std::string why = WhyNoConnection(address, security, kConnectTimeout);
+  if (!why.empty()) return absl::UnavailableError(absl::StrCat("no connection to ", address, ": ", why));
   return absl::UnavailableError(absl::StrCat("nobody answers at ", address, "; --", option,
                                              " HOST:PORT or COREFLEET_", absl::AsciiStrToUpper(option),
                                              " names another address"));
 }
 
 absl::StatusOr<ArchiveConnection> ArchiveConnection::To(const Surroundings& where) {
-  std::shared_ptr<grpc::Channel> channel = MakeChannel(where.server);
-  if (!IsReachable(channel.get(), where.clock, kConnectTimeout)) return NobodyAnswers(where.server, "server");
+  ASSIGN_OR_RETURN(std::shared_ptr<grpc::Channel> channel, MakeChannel(where.server, where.server_security));
+  if (!IsReachable(channel.get(), where.clock, kConnectTimeout)) {
+    return NobodyAnswers(where.server, where.server_security, "server");
+  }
   return ArchiveConnection(v1::CrashArchive::NewStub(std::move(channel)), where.clock);
 }
 

@@ -16,14 +16,16 @@ namespace corefleet {
 
 absl::Status FromGrpc(const grpc::Status& status);
 
-// UNAVAILABLE, saying who was asked and how to name another: `option` is "server" or "ingest".
-absl::Status NobodyAnswers(const std::string& address, absl::string_view option);
+// UNAVAILABLE, saying who was asked, what is wrong with TLS there, if that can be seen, and how to name
+// another: `option` is "server" or "ingest".
+absl::Status NobodyAnswers(const std::string& address, const ChannelSecurity& security,
+                           absl::string_view option);
 
 // A server's CrashArchive, asked with deadlines. Every call's codes are those of
 // proto/corefleet/v1/archive.proto.
 class ArchiveConnection {
  public:
-  // UNAVAILABLE, within 4 seconds, if nobody answers at `where.server`.
+  // UNAVAILABLE, within 8 seconds, if nobody answers at `where.server`. Codes: also MakeChannel's.
   static absl::StatusOr<ArchiveConnection> To(const Surroundings& where);
 
   absl::StatusOr<v1::Crash> GetCrash(const std::string& id);

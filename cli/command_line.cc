@@ -14,6 +14,16 @@ std::vector<Option> GlobalOptions() {
   return {
       {"server", 0, "HOST:PORT", "the engineers' port (COREFLEET_SERVER; default 127.0.0.1:7444)"},
       {"ingest", 0, "HOST:PORT", "the devices' port, for upload (COREFLEET_INGEST; default 127.0.0.1:7443)"},
+      {"tls_ca", 0, "FILE", "speak TLS with servers that this authority signed, PEM (COREFLEET_TLS_CA)"},
+      {"tls_cert", 0, "FILE", "the certificate to show them, PEM (COREFLEET_TLS_CERT)"},
+      {"tls_key", 0, "FILE", "its key, PEM (COREFLEET_TLS_KEY)"},
+      {"token_file", 0, "FILE", "a token for the engineers' port instead (COREFLEET_TOKEN_FILE)"},
+      {"tls_server_name", 0, "NAME",
+       "the name in the server's certificate, if it is not the address's (COREFLEET_TLS_SERVER_NAME)"},
+      {"ingest_tls_ca", 0, "FILE",
+       "for the devices' port, where it has an authority of its own (COREFLEET_INGEST_TLS_CA)"},
+      {"ingest_tls_cert", 0, "FILE", "(COREFLEET_INGEST_TLS_CERT)"},
+      {"ingest_tls_key", 0, "FILE", "(COREFLEET_INGEST_TLS_KEY)"},
       {"json", 0, "", "print messages as JSON, one a line, with the proto's field names"},
       {"help", 'h', "", "what is there, or what a verb does"}};
 }
@@ -79,9 +89,24 @@ int Help(const std::vector<std::string>& about, const std::vector<Verb>& verbs, 
   return kDone;
 }
 
+// What is said of both ports, and then what is said of the devices' port alone.
+void TakeSecurity(const Arguments& arguments, Surroundings* where) {
+  for (ChannelSecurity* security : {&where->server_security, &where->ingest_security}) {
+    security->ca = arguments.Get("tls_ca", security->ca);
+    security->certificate = arguments.Get("tls_cert", security->certificate);
+    security->key = arguments.Get("tls_key", security->key);
+    security->server_name = arguments.Get("tls_server_name", security->server_name);
+  }
+  where->server_security.token_file = arguments.Get("token_file", where->server_security.token_file);
+  where->ingest_security.ca = arguments.Get("ingest_tls_ca", where->ingest_security.ca);
+  where->ingest_security.certificate = arguments.Get("ingest_tls_cert", where->ingest_security.certificate);
+  where->ingest_security.key = arguments.Get("ingest_tls_key", where->ingest_security.key);
+}
+
 void TakeGlobals(const Arguments& arguments, Surroundings* where) {
   where->server = arguments.Get("server", where->server);
   where->ingest = arguments.Get("ingest", where->ingest);
+  TakeSecurity(arguments, where);
   where->json = where->json || arguments.Has("json");
 }
 

@@ -128,10 +128,11 @@ std::string HostName() {
 int Run(const Arguments& arguments, const Surroundings& where) {
   const absl::StatusOr<DeviceId> device = ParseDeviceId(arguments.Get("device", HostName()));
   if (!device.ok()) return Fail(where, device.status());
-  const std::shared_ptr<grpc::Channel> channel = MakeChannel(where.ingest);
-  const bool reachable = IsReachable(channel.get(), where.clock, kConnectTimeout);
-  if (!reachable) return Fail(where, NobodyAnswers(where.ingest, "ingest"));
-  GrpcIngestClient client(channel, {}, where.clock);
+  const auto channel = MakeChannel(where.ingest, where.ingest_security);
+  if (!channel.ok()) return Fail(where, channel.status());
+  const bool reachable = IsReachable(channel->get(), where.clock, kConnectTimeout);
+  if (!reachable) return Fail(where, NobodyAnswers(where.ingest, where.ingest_security, "ingest"));
+  GrpcIngestClient client(*channel, {}, where.clock);
   const Uploader::Options options{
       .device = *device, .note = arguments.Get("note"), .retry = RetryPolicy::Interactive()};
   UploadRun run(options, arguments.Get("kinfo"), &client, where);

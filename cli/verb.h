@@ -10,6 +10,7 @@
 #include "base/clock.h"
 #include "cli/arguments.h"
 #include "cli/exit_code.h"
+#include "collector/upload/channel_security.h"
 
 namespace corefleet {
 
@@ -22,7 +23,9 @@ struct Surroundings {
   Clock* clock = nullptr;
   std::string server;  // the engineers' port, host:port
   std::string ingest;  // the devices' port
-  bool json = false;   // one message a line on `out`
+  ChannelSecurity server_security;
+  ChannelSecurity ingest_security;
+  bool json = false;  // one message a line on `out`
 };
 
 // One verb of the command line. Its table makes its help.
