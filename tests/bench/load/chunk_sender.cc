@@ -124,8 +124,8 @@ bool ChunkSender::SendAll() {
 }
 
 bool ChunkSender::MustWait() const {
-  const uint64_t careful = std::max<uint64_t>(128 << 10, 2 * message_bytes());
-  const uint64_t window = careful_ ? std::min(careful, window_bytes_) : window_bytes_;
+  // On a link that broke before, what one more break can cost stays a part of what this stream has brought over.
+  const uint64_t window = careful_ ? std::min(acknowledged_bytes_ / kRiskedPart, window_bytes_) : window_bytes_;
   return inflight_bytes_ > 0 && inflight_bytes_ + message_bytes() > window;
 }
 

@@ -63,6 +63,8 @@ ABSL_FLAG(std::string, ledger, "", "File to append every promise of the server t
 ABSL_FLAG(std::string, verify, "", "Ledger to check against the archive, instead of uploading.");
 ABSL_FLAG(bool, whole_archive, false,
           "With --verify: the ledger is of all who ever uploaded; look for duplicates.");
+ABSL_FLAG(std::string, write_crash, "",
+          "Folder to write the files of crash --first into, instead of uploading.");
 ABSL_FLAG(std::string, out, "", "File for the report; empty: standard output.");
 
 namespace corefleet {
@@ -111,10 +113,26 @@ void Together(int threads, Task task) {
 
 using Bodies = std::vector<std::unique_ptr<const CrashBody>>;
 
-absl::StatusOr<Bodies> MakeBodies() {
+absl::StatusOr<CrashPlan> Plan() {
   ASSIGN_OR_RETURN(CrashPlan plan, ParsePlan(absl::GetFlag(FLAGS_plan)));
   plan.encoding = absl::GetFlag(FLAGS_zstd) ? BodyEncoding::kZstd : BodyEncoding::kRaw;
   plan.seed = absl::GetFlag(FLAGS_seed);
+  return plan;
+}
+
+// For programs that upload files.
+absl::Status WriteCrash() {
+  ASSIGN_OR_RETURN(const CrashPlan plan, Plan());
+  ASSIGN_OR_RETURN(std::vector<CorpusCase> cases, ReadCases(absl::GetFlag(FLAGS_corpus)));
+  for (const auto& [name, bytes] : CrashMaker(plan, std::move(cases)).Regions(absl::GetFlag(FLAGS_first))) {
+    std::ofstream file(absl::StrCat(absl::GetFlag(FLAGS_write_crash), "/", name), std::ios::binary);
+    if (!(file << bytes)) return absl::UnavailableError(absl::StrCat("cannot write ", name));
+  }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<Bodies> MakeBodies() {
+  ASSIGN_OR_RETURN(const CrashPlan plan, Plan());
   ASSIGN_OR_RETURN(std::vector<CorpusCase> cases, ReadCases(absl::GetFlag(FLAGS_corpus)));
   const CrashMaker maker(plan, std::move(cases));
   uint64_t count = absl::GetFlag(FLAGS_bodies);
@@ -223,6 +241,10 @@ absl::StatusOr<bool> Verify() {
 
 absl::StatusOr<bool> Run() {
   if (!absl::GetFlag(FLAGS_verify).empty()) return Verify();
+  if (!absl::GetFlag(FLAGS_write_crash).empty()) {
+    RETURN_IF_ERROR(WriteCrash());
+    return true;
+  }
   RETURN_IF_ERROR(absl::GetFlag(FLAGS_hostile).empty() ? Upload() : AttackServer());
   return true;
 }

@@ -55,7 +55,8 @@ HttpUploader::Answer HttpUploader::Send(const char* method, const std::string& u
                                         const std::string& headers, absl::string_view bytes) {
   Answer answer;
   curl_easy_reset(curl_);
-  curl_slist* list = curl_slist_append(nullptr, "Expect:");
+  // An empty header removes it, but libcurl 7.88 would sign the empty one.
+  curl_slist* list = protocol_ == Protocol::kS3 ? nullptr : curl_slist_append(nullptr, "Expect:");
   for (const absl::string_view line : absl::StrSplit(headers, '\n', absl::SkipEmpty())) {
     list = curl_slist_append(list, std::string(line).c_str());
   }

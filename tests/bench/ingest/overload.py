@@ -1,0 +1,56 @@
+"""B6: more crashes than the server can take."""
+
+from tests.bench.ingest import parts
+
+DEVICES = 400       # that can be at it at the same time; what happens while all are busy waits its turn, and that is counted
+PLAN = "2M"
+SETTLING = 2        # seconds
+PROBE_PART = 0.3    # of the capacity: what is offered after an overload, to see when all is well again
+PROBE_SECONDS = 6
+
+
+class Overload:
+    def __init__(self, settings, tls):
+        self.settings = settings
+        self.tls = tls
+        self.capacity = 0.0
+        self.rows = []   # {times, offered_per_s, goodput_per_s, refused, ...}
+
+    def run(self):
+        server = parts.Corefleet(self.tls).start()
+        try:
+            full = server.load(f"--plan={PLAN}", "--devices=32", f"--duration={self.settings.overload_seconds}s",
+                               "--memory=134217728")
+            server.settle()
+            self.capacity = full["crashes_per_s"]
+            for times in self.settings.overload:
+                self._offer(server, times)
+                server.settle()
+        finally:
+            server.close()
+        return self
+
+    def _offer(self, server, times):
+        seconds = self.settings.overload_seconds
+        report = server.load(f"--plan={PLAN}", f"--devices={DEVICES}", f"--rate={times * self.capacity}",
+                             f"--duration={seconds}s", "--memory=134217728")
+        # What was stored while crashes were offered; what was under way at the end comes on top.
+        # The first two seconds, in which all devices connect and the first uploads are still on their way, say nothing.
+        steady = report["stored_each_second"][SETTLING: int(seconds)]
+        probe = server.load(f"--plan={PLAN}", "--devices=32", f"--rate={PROBE_PART * self.capacity}",
+                            f"--duration={PROBE_SECONDS}s", "--memory=134217728")
+        self.rows.append({
+            "times": times, "offered_per_s": report["offered"] / seconds, "goodput_per_s": sum(steady) / max(1, int(seconds) - SETTLING),
+            "stored": report["stored"], "waiting": report["waiting"], "refused": report["refused"],
+            "rejected": report["rejected"], "failed": report["failed"], "upload_ms": report["upload_ms"],
+            "drain_s": max(0.0, report["seconds"] - seconds), "recovered_s": _recovered(probe),
+        })
+
+
+def _recovered(probe):
+    """Seconds after the overload until nine tenths of what is offered is stored within its second again; None: not within the probe."""
+    wanted = 0.9 * probe["offered"] / PROBE_SECONDS
+    for second, stored in enumerate(probe["stored_each_second"]):
+        if stored >= wanted:
+            return float(second)
+    return None
