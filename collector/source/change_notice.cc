@@ -24,10 +24,15 @@ void ChangeNotice::Wait(absl::Duration timeout) {
   pollfd waiting{.fd = inotify_.get(), .events = POLLIN, .revents = 0};
   const int64_t milliseconds = std::clamp<int64_t>(absl::ToInt64Milliseconds(timeout), 1, 3600 * 1000);
   poll(&waiting, inotify_.valid() ? 1 : 0, static_cast<int>(milliseconds));
+  Take();
+}
+
+bool ChangeNotice::Take() {
   // What happened does not matter, only that something did.
   alignas(inotify_event) char events[4096];
-  while (inotify_.valid() && read(inotify_.get(), events, sizeof(events)) > 0) {
-  }
+  bool changed = false;
+  while (inotify_.valid() && read(inotify_.get(), events, sizeof(events)) > 0) changed = true;
+  return changed;
 }
 
 }  // namespace corefleet

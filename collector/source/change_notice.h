@@ -6,12 +6,13 @@
 
 #include "absl/time/time.h"
 #include "collector/source/file_bytes.h"
+#include "collector/source/source_schedule.h"
 
 namespace corefleet {
 
 // Sleeps until something changes in some folders (inotify). A hint only: it may miss changes on network file
 // systems, and may wake up for nothing. One thread at a time.
-class ChangeNotice {
+class ChangeNotice final : public WakeSource {
  public:
   ChangeNotice();
 
@@ -19,6 +20,9 @@ class ChangeNotice {
   bool Watch(const std::vector<std::string>& folders);
   // Returns when something changed, or after `timeout`.
   void Wait(absl::Duration timeout);
+
+  int descriptor() const override { return inotify_.get(); }
+  bool Take() override;
 
  private:
   OwnedFd inotify_;

@@ -4,8 +4,9 @@
 #include <string>
 #include <vector>
 
-#include "absl/status/statusor.h"
+#include "absl/status/status.h"
 #include "absl/strings/string_view.h"
+#include "collector/spool/spool_folder.h"
 
 namespace corefleet {
 
@@ -22,13 +23,13 @@ struct Boot {
 // booted after it, perhaps after an update. One thread at a time.
 class BootRecord {
  public:
-  // Reads the record in `folder` (made if need be) and adds `now` if it is another boot than the last.
-  // Durable when OK. Not OK: the record is in memory only (read-only, full), and what it could read of the
-  // past holds all the same.
-  static BootRecord Open(const std::string& folder, const Boot& now, absl::Status* written);
+  // Reads the record in `folder` (the spool's, say) and adds `now` if it is another boot than the last.
+  // Durable when `written` is OK; else it is in memory only (SpoolFile's codes), and what could be read of
+  // the past holds all the same.
+  static BootRecord Open(SpoolFolder* folder, const Boot& now, absl::Status* written);
 
-  // The system that a crash of this source is to be blamed on. Kernels that died and left pstore, dumps or
-  // region files did so before this boot: the last boot before this one, and when the crash says of which
+  // The system that a crash of this device's is to be blamed on. A kernel that died and left pstore, a dump
+  // or regions did so before this boot: the last boot before this one, and when the crash says of which
   // release its kernel was, the last of that release. A devcoredump is of a co-processor, and of this boot.
   // Null: nobody knows, and nothing is guessed.
   const Boot* Blamed(absl::string_view source, absl::string_view kernel_release) const;
@@ -44,11 +45,15 @@ class BootRecord {
   bool new_boot_ = false;
 };
 
-// This boot as the system tells it; what it does not tell is empty. `os_release` is what /etc/os-release
-// says; "VERSION_ID" and "BUILD_ID" in it become the version: `PRETTY_NAME [BUILD_ID]`.
-Boot ThisBoot(absl::string_view os_release);
-// The version that an os-release file's text gives. Total.
+// This boot as the system tells it; what it does not tell is empty.
+Boot ThisBoot(const std::string& os_version);
+
+// The version in the text of an os-release file: `PRETTY_NAME [IMAGE_VERSION or BUILD_ID]`, as far as it has
+// them; "" if it has none. Total.
 std::string OsVersionOf(absl::string_view os_release);
+
+// The same of /etc/os-release, or /usr/lib/os-release.
+std::string InstalledOsVersion();
 
 }  // namespace corefleet
 

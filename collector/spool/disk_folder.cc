@@ -201,6 +201,11 @@ absl::StatusOr<std::unique_ptr<SpoolFolder>> SpoolFolder::Open(const std::string
   return std::unique_ptr<SpoolFolder>(std::make_unique<DiskFolder>(std::move(fd), path, /*writable=*/true));
 }
 
+absl::StatusOr<std::unique_ptr<SpoolFolder>> SpoolFolder::OpenShared(const std::string& path) {
+  ASSIGN_OR_RETURN(OwnedFd fd, OpenFolder(path));
+  return std::unique_ptr<SpoolFolder>(std::make_unique<DiskFolder>(std::move(fd), path, /*writable=*/true));
+}
+
 absl::StatusOr<std::unique_ptr<SpoolFolder>> SpoolFolder::OpenToRead(const std::string& path) {
   ASSIGN_OR_RETURN(OwnedFd fd, OpenFolder(path));
   return std::unique_ptr<SpoolFolder>(std::make_unique<DiskFolder>(std::move(fd), path, /*writable=*/false));

@@ -82,6 +82,8 @@ class SpoolFolder {
   static absl::StatusOr<std::unique_ptr<SpoolFolder>> Open(const std::string& path);
   // The same for whoever only reads while its owner goes on: no lock is taken, and nothing can be written.
   static absl::StatusOr<std::unique_ptr<SpoolFolder>> OpenToRead(const std::string& path);
+  // The same of a folder that others write into as well: a stick. NOT_FOUND if there is none.
+  static absl::StatusOr<std::unique_ptr<SpoolFolder>> OpenShared(const std::string& path);
 };
 
 }  // namespace corefleet

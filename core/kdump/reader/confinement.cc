@@ -35,9 +35,6 @@ constexpr bool kSanitized = true;
 constexpr bool kSanitized = false;
 #endif
 
-constexpr rlim_t kAddressSpace = rlim_t{2} << 30;
-constexpr rlim_t kProcessorSeconds = 600;
-
 #if defined(__x86_64__)
 constexpr uint32_t kArchitecture = AUDIT_ARCH_X86_64;
 #elif defined(__aarch64__)
@@ -100,13 +97,13 @@ absl::Status ForbidSystemCalls() {
 
 }  // namespace
 
-absl::Status ConfineThisProcess() {
+absl::Status ConfineThisProcess(const Confinement& confinement) {
   RETURN_IF_ERROR(Limit(RLIMIT_CORE, 0, "core"));
   RETURN_IF_ERROR(Limit(RLIMIT_NOFILE, kReaderFirstFile + kMaxReaderFiles, "descriptors"));
   if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0) return Refused("privileges");
   if (kSanitized) return absl::OkStatus();
-  RETURN_IF_ERROR(Limit(RLIMIT_AS, kAddressSpace, "memory"));
-  RETURN_IF_ERROR(Limit(RLIMIT_CPU, kProcessorSeconds, "processor time"));
+  RETURN_IF_ERROR(Limit(RLIMIT_AS, confinement.address_space, "memory"));
+  RETURN_IF_ERROR(Limit(RLIMIT_CPU, confinement.processor_seconds, "processor time"));
   return ForbidSystemCalls();
 }
 
