@@ -150,6 +150,8 @@ void MaybeRunClueReader(int argc, char** argv) {
       !absl::SimpleAtoi(argv[3], &confinement.address_space)) {
     _exit(4);
   }
+  // OpenSSL opens its configuration at the first digest; later it may not.
+  Sha256Of(ByteView());
   if (!ConfineThisProcess(confinement).ok()) _exit(5);
   // Nothing of the program that this also is shall run at its end.
   _exit(ReadTheEntry());

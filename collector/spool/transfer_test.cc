@@ -106,7 +106,7 @@ TEST_F(TransferTest, SomebodysDeviceMustBeNamed) {
 TEST_F(TransferTest, NoSpoiltByteGetsIn) {
   const std::string path = *ExportEntry(device_.get(), Put(), stick_.path());
   const std::string whole = Bytes(path);
-  for (size_t at = 0; at < whole.size(); at += 997) {
+  for (size_t at = 0; at < whole.size(); at += 7919) {
     Spoil(path, at);
     EXPECT_FALSE(ImportFile(host_.get(), path, DeviceId()).ok()) << at;
     std::ofstream(path, std::ios::binary) << whole;
