@@ -129,7 +129,10 @@ absl::StatusOr<std::unique_ptr<PatchFile>> FaultyFileSystem::OpenForPatching(con
 absl::Status FaultyFileSystem::SyncDirectory(const std::string& dir) {
   absl::MutexLock lock(&mutex_);
   if (absl::Status status = Spend(); !status.ok()) return status;
-  if (std::exchange(fail_directory_sync_, false)) return absl::UnavailableError("input/output error");
+  if (std::exchange(fail_directory_sync_, false)) {
+    ++faults_.failed_directory_syncs;
+    return absl::UnavailableError("input/output error");
+  }
   for (auto& [path, file] : files_) {
     if (absl::StartsWith(path, dir + "/")) file->name_synced = true;
   }
@@ -188,7 +191,9 @@ absl::Status FaultyFileSystem::AppendPart(ByteView part, File* file) {
   change.bytes.assign(part.begin(), part.begin() + static_cast<ptrdiff_t>(fits));
   free_bytes_ -= fits;
   Record(std::move(change), file);
-  return fits < part.size() ? absl::ResourceExhaustedError("no space left on device") : absl::OkStatus();
+  if (fits == part.size()) return absl::OkStatus();
+  ++faults_.full;
+  return absl::ResourceExhaustedError("no space left on device");
 }
 
 absl::Status FaultyFileSystem::Append(File* file, absl::Span<const ByteView> parts) {
@@ -211,10 +216,10 @@ absl::Status FaultyFileSystem::Sync(File* file) {
   if (absl::Status status = Spend(); !status.ok()) return status;
   ++syncs_;
   const auto covered = static_cast<ptrdiff_t>(file->pending.size());
-  const int cuts = cuts_;
+  const int cuts = faults_.power_cuts;
   mutex_.Await(absl::Condition(
       +[](bool* hold) { return !*hold; }, &hold_syncs_));
-  if (cuts != cuts_ || dead_) return NoPower();
+  if (cuts != faults_.power_cuts || dead_) return NoPower();
   const auto end = file->pending.begin() + std::min<ptrdiff_t>(covered, file->pending.size());
   const bool fails = std::exchange(fail_sync_, false);
   if (!fails) {
@@ -222,7 +227,9 @@ absl::Status FaultyFileSystem::Sync(File* file) {
   }
   // Also after a failure: Linux calls the pages clean.
   file->pending.erase(file->pending.begin(), end);
-  return fails ? absl::UnavailableError("input/output error") : absl::OkStatus();
+  if (!fails) return absl::OkStatus();
+  ++faults_.failed_syncs;
+  return absl::UnavailableError("input/output error");
 }
 
 void FaultyFileSystem::PowerIsBack() {
@@ -237,7 +244,7 @@ void FaultyFileSystem::PowerIsBack() {
   changes_left_ = 0;
   fail_sync_ = false;
   fail_directory_sync_ = false;
-  ++cuts_;
+  ++faults_.power_cuts;
 }
 
 void FaultyFileSystem::CutPower(size_t torn) {
@@ -270,6 +277,8 @@ void FaultyFileSystem::CutPowerAtRandom(uint64_t seed) {
     // Ordering is nobody's promise: a later change may be there without an earlier one.
     for (Change& change : file.pending) {
       const uint64_t fate = Below(4, &random);
+      faults_.forgotten_changes += fate == 0;
+      faults_.torn_changes += fate >= 2;
       if (fate == 0) continue;
       if (fate >= 2 && change.size > 1) change.size = 1 + Below(change.size, &random);
       if (fate == 3 && !change.bytes.empty() && change.size > 1) {
@@ -290,6 +299,17 @@ void FaultyFileSystem::LosePowerAfter(int changes) {
 bool FaultyFileSystem::dead() const {
   absl::MutexLock lock(&mutex_);
   return dead_;
+}
+
+void FaultyFileSystem::Resume() {
+  absl::MutexLock lock(&mutex_);
+  dead_ = false;
+  changes_left_ = 0;
+}
+
+FaultyFileSystem::Faults FaultyFileSystem::faults() const {
+  absl::MutexLock lock(&mutex_);
+  return faults_;
 }
 
 void FaultyFileSystem::SetFreeBytes(uint64_t bytes) {

@@ -38,6 +38,8 @@ class FaultyFileSystem final : public FileSystem {
   // follow fail with UNAVAILABLE until CutPower or CutPowerAtRandom. 0: it does not.
   void LosePowerAfter(int changes);
   bool dead() const;
+  // The same for a process that was killed there, on a machine that lives: what was written is there.
+  void Resume();
   // Room for this many more bytes; a write beyond is cut short and fails.
   void SetFreeBytes(uint64_t bytes);
   // The next sync of a file fails, and what it had to sync never becomes durable; the one after it succeeds.
@@ -54,6 +56,16 @@ class FaultyFileSystem final : public FileSystem {
   // Turns over one bit, on the platter and in the cache. The file must be that long.
   void Damage(const std::string& path, uint64_t offset);
 
+  // What went wrong so far.
+  struct Faults {
+    int power_cuts = 0;
+    int torn_changes = 0;  // of those that a cut at random found unsynced: a part, or a wrong part, was kept
+    int forgotten_changes = 0;
+    int failed_syncs = 0;
+    int failed_directory_syncs = 0;
+    int full = 0;  // writes that found no room
+  };
+  Faults faults() const;
   int syncs() const;
   size_t files() const;
 
@@ -97,7 +109,7 @@ class FaultyFileSystem final : public FileSystem {
   bool punching_ ABSL_GUARDED_BY(mutex_) = true;
   bool dead_ ABSL_GUARDED_BY(mutex_) = false;
   int changes_left_ ABSL_GUARDED_BY(mutex_) = 0;
-  int cuts_ ABSL_GUARDED_BY(mutex_) = 0;
+  Faults faults_ ABSL_GUARDED_BY(mutex_);
   int syncs_ ABSL_GUARDED_BY(mutex_) = 0;
   int appends_ ABSL_GUARDED_BY(mutex_) = 0;
   absl::Time now_ ABSL_GUARDED_BY(mutex_) = absl::FromUnixSeconds(1'800'000'000);
