@@ -1,6 +1,7 @@
 #include "storage/pack.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
@@ -82,23 +83,37 @@ absl::StatusOr<PackIndex> ParseIndex(ByteView bytes, uint64_t pack_size, size_t*
 
 }  // namespace
 
-void PackBuilder::Add(PackEntry entry, ByteView stored) {
-  entry.stored_size = static_cast<uint32_t>(stored.size());
-  entry.offset = static_cast<uint32_t>(payload_.size());  // from the payload's start until Build knows better
-  entries_.push_back(entry);
-  payload_.append(reinterpret_cast<const char*>(stored.data()), stored.size());
+std::vector<ByteView> PackInPieces::pieces() const {
+  std::vector<ByteView> pieces = {BytesOf(index)};
+  pieces.reserve(1 + chunks.size());
+  for (const std::string& chunk : chunks) pieces.push_back(BytesOf(chunk));
+  return pieces;
 }
 
-Pack PackBuilder::Build(absl::string_view session) {
+void PackBuilder::Add(PackEntry entry, std::string stored) {
+  entry.stored_size = static_cast<uint32_t>(stored.size());
+  entry.offset =
+      static_cast<uint32_t>(stored_bytes_);  // from the first chunk until the index's size is known
+  stored_bytes_ += stored.size();
+  entries_.push_back(entry);
+  chunks_.push_back(std::move(stored));
+}
+
+PackInPieces PackBuilder::BuildInPieces(absl::string_view session) {
   session = session.substr(0, 255);
   const size_t index_bytes = IndexBytes(session.size(), entries_.size());
   for (PackEntry& entry : entries_) entry.offset += static_cast<uint32_t>(index_bytes);
-  Pack pack;
-  pack.bytes = EncodePackIndex(session, entries_);
-  pack.bytes += payload_;
-  pack.entries = std::move(entries_);
-  entries_.clear();
-  payload_.clear();
+  PackInPieces pack{.entries = std::exchange(entries_, {}), .chunks = std::exchange(chunks_, {})};
+  pack.index = EncodePackIndex(session, pack.entries);
+  stored_bytes_ = 0;
+  return pack;
+}
+
+Pack PackBuilder::Build(absl::string_view session) {
+  PackInPieces in_pieces = BuildInPieces(session);
+  Pack pack{.bytes = std::move(in_pieces.index)};
+  for (const std::string& chunk : in_pieces.chunks) pack.bytes += chunk;
+  pack.entries = std::move(in_pieces.entries);
   return pack;
 }
 

@@ -33,20 +33,34 @@ struct Pack {
   std::string bytes;  // index, then the stored chunks
 };
 
+// The same pack, whose chunks still lie where they arrived: nothing was copied.
+struct PackInPieces {
+  std::vector<PackEntry> entries;
+  std::string index;
+  std::vector<std::string> chunks;  // as stored, in the order of the entries
+
+  // What makes the pack when it stands one behind the other. Valid as long as this is neither changed nor
+  // moved.
+  std::vector<ByteView> pieces() const;
+};
+
 // Gathers chunks into a pack. Not thread-safe.
 class PackBuilder {
  public:
   // Adds a verified chunk; `stored` are its bytes as they arrived. offset is filled in by Build.
-  void Add(PackEntry entry, ByteView stored);
+  void Add(PackEntry entry, std::string stored);
+  void Add(PackEntry entry, ByteView stored) { Add(entry, std::string(TextOf(stored))); }
   bool empty() const { return entries_.empty(); }
   // Bytes of the chunks gathered so far.
-  uint64_t stored_bytes() const { return payload_.size(); }
+  uint64_t stored_bytes() const { return stored_bytes_; }
   // Ends the pack and starts a new one.
+  PackInPieces BuildInPieces(absl::string_view session);
   Pack Build(absl::string_view session);
 
  private:
   std::vector<PackEntry> entries_;
-  std::string payload_;
+  std::vector<std::string> chunks_;
+  uint64_t stored_bytes_ = 0;
 };
 
 // The index alone, as it is kept in the database, and back.

@@ -33,6 +33,12 @@ class PackStore {
   // until then; calls that wait at the same time share one sync.
   //   INVALID_ARGUMENT  more than 64 MiB
   virtual absl::StatusOr<PackRef> Put(ByteView pack) = 0;
+  // The same for a pack in pieces that stand one behind the other in it.
+  virtual absl::StatusOr<PackRef> PutPieces(absl::Span<const ByteView> pieces) {
+    std::vector<uint8_t> pack;
+    for (const ByteView piece : pieces) pack.insert(pack.end(), piece.begin(), piece.end());
+    return Put(pack);
+  }
 
   // Fills `out` from `offset` bytes into the pack.
   //   NOT_FOUND     no such pack

@@ -4,6 +4,8 @@
 
 #include <random>
 
+#include "absl/strings/str_cat.h"
+
 namespace corefleet {
 namespace {
 
@@ -56,6 +58,24 @@ TEST(PackTest, TheIndexStandsAtTheFront) {
   const auto alone = DecodePackIndex(BytesOf(IndexOf(pack)), pack.bytes.size());
   ASSERT_TRUE(alone.ok()) << alone.status();
   EXPECT_EQ(*alone, pack.entries);
+}
+
+TEST(PackTest, ThePiecesMakeThePack) {
+  const auto fill = [](PackBuilder* builder) {
+    builder->Add(EntryOf(0, 0, "first", ChunkEncoding::kRaw), std::string("first"));
+    builder->Add(EntryOf(0, 1, "second", ChunkEncoding::kRaw), BytesOf("second"));
+  };
+  PackBuilder whole, pieces;
+  fill(&whole);
+  fill(&pieces);
+  const Pack pack = whole.Build(kSession);
+  const PackInPieces in_pieces = pieces.BuildInPieces(kSession);
+  std::string joined;
+  for (const ByteView piece : in_pieces.pieces()) absl::StrAppend(&joined, TextOf(piece));
+  EXPECT_EQ(joined, pack.bytes);
+  EXPECT_EQ(in_pieces.entries, pack.entries);
+  EXPECT_TRUE(pieces.empty());
+  EXPECT_EQ(pieces.stored_bytes(), 0u);
 }
 
 TEST(PackTest, TheBuilderStartsAnew) {

@@ -51,27 +51,39 @@ absl::Status CheckFrame(ByteView stored, uint32_t raw_size) {
   return absl::OkStatus();
 }
 
-absl::StatusOr<std::vector<uint8_t>> Inflate(ByteView stored, uint32_t raw_size) {
+absl::StatusOr<ByteView> Inflate(ByteView stored, uint32_t raw_size, std::vector<uint8_t>* buffer) {
   if (absl::Status status = CheckFrame(stored, raw_size); !status.ok()) return status;
-  std::vector<uint8_t> raw(raw_size);
+  buffer->resize(raw_size);
   const size_t got =
-      ZSTD_decompressDCtx(Decompressor(), raw.data(), raw.size(), stored.data(), stored.size());
+      ZSTD_decompressDCtx(Decompressor(), buffer->data(), raw_size, stored.data(), stored.size());
   if (ZSTD_isError(got)) return absl::DataLossError(absl::StrCat("zstd: ", ZSTD_getErrorName(got)));
   if (got != raw_size) return absl::DataLossError(absl::StrCat(got, " bytes in a chunk of ", raw_size));
-  return raw;
+  return ByteView(*buffer);
 }
 
-absl::StatusOr<std::vector<uint8_t>> Undo(ChunkEncoding encoding, ByteView stored, uint32_t raw_size) {
+// The raw bytes, unchecked: `stored` itself, or in `buffer`.
+absl::StatusOr<ByteView> Undo(ChunkEncoding encoding, ByteView stored, uint32_t raw_size,
+                              std::vector<uint8_t>* buffer) {
   switch (encoding) {
     case ChunkEncoding::kRaw:
       if (stored.size() != raw_size) {
         return absl::DataLossError(absl::StrCat(stored.size(), " bytes in a raw chunk of ", raw_size));
       }
-      return std::vector<uint8_t>(stored.begin(), stored.end());
+      return stored;
     case ChunkEncoding::kZstd:
-      return Inflate(stored, raw_size);
+      return Inflate(stored, raw_size, buffer);
   }
   return absl::DataLossError(absl::StrCat("unknown chunk encoding ", static_cast<int>(encoding)));
+}
+
+absl::StatusOr<ByteView> CheckedBytes(ChunkEncoding encoding, ByteView stored, uint32_t raw_size,
+                                      const Sha256Digest& digest, std::vector<uint8_t>* buffer) {
+  if (raw_size == 0 || raw_size > kChunkBytes) {
+    return absl::DataLossError(absl::StrCat("a chunk of ", raw_size, " bytes"));
+  }
+  absl::StatusOr<ByteView> raw = Undo(encoding, stored, raw_size, buffer);
+  if (raw.ok() && Sha256Of(*raw) != digest) return absl::DataLossError("a chunk's digest differs");
+  return raw;
 }
 
 }  // namespace
@@ -88,12 +100,17 @@ EncodedChunk EncodeChunk(ByteView raw) {
 
 absl::StatusOr<std::vector<uint8_t>> DecodeChunk(ChunkEncoding encoding, ByteView stored, uint32_t raw_size,
                                                  const Sha256Digest& digest) {
-  if (raw_size == 0 || raw_size > kChunkBytes) {
-    return absl::DataLossError(absl::StrCat("a chunk of ", raw_size, " bytes"));
-  }
-  absl::StatusOr<std::vector<uint8_t>> raw = Undo(encoding, stored, raw_size);
-  if (raw.ok() && Sha256Of(ByteView(*raw)) != digest) return absl::DataLossError("a chunk's digest differs");
-  return raw;
+  std::vector<uint8_t> buffer;
+  const absl::StatusOr<ByteView> raw = CheckedBytes(encoding, stored, raw_size, digest, &buffer);
+  if (!raw.ok()) return raw.status();
+  if (encoding == ChunkEncoding::kRaw) buffer.assign(raw->begin(), raw->end());
+  return buffer;
+}
+
+absl::Status CheckChunk(ChunkEncoding encoding, ByteView stored, uint32_t raw_size,
+                        const Sha256Digest& digest) {
+  thread_local std::vector<uint8_t> buffer;
+  return CheckedBytes(encoding, stored, raw_size, digest, &buffer).status();
 }
 
 }  // namespace corefleet

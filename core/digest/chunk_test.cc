@@ -29,9 +29,17 @@ std::string Frame(const Bytes& raw, int level = 1) {
   return frame;
 }
 
+// Both ways of reading a chunk, which must say the same of it.
+absl::StatusOr<Bytes> DecodeAs(ChunkEncoding encoding, ByteView stored, uint32_t raw_size,
+                               const Sha256Digest& digest) {
+  const absl::StatusOr<Bytes> raw = DecodeChunk(encoding, stored, raw_size, digest);
+  EXPECT_EQ(CheckChunk(encoding, stored, raw_size, digest), raw.status());
+  return raw;
+}
+
 absl::StatusOr<Bytes> Decode(const std::string& frame, const Bytes& raw) {
-  return DecodeChunk(ChunkEncoding::kZstd, BytesOf(frame), static_cast<uint32_t>(raw.size()),
-                     Sha256Of(ByteView(raw)));
+  return DecodeAs(ChunkEncoding::kZstd, BytesOf(frame), static_cast<uint32_t>(raw.size()),
+                  Sha256Of(ByteView(raw)));
 }
 
 TEST(ChunkTest, ComesBackAsItWent) {
@@ -39,8 +47,8 @@ TEST(ChunkTest, ComesBackAsItWent) {
     for (const Bytes& raw : {Text(size), Noise(size), Bytes(size)}) {
       const EncodedChunk chunk = EncodeChunk(raw);
       EXPECT_LE(chunk.bytes.size(), raw.size());
-      const auto back = DecodeChunk(chunk.encoding, BytesOf(chunk.bytes), static_cast<uint32_t>(size),
-                                    Sha256Of(ByteView(raw)));
+      const auto back = DecodeAs(chunk.encoding, BytesOf(chunk.bytes), static_cast<uint32_t>(size),
+                                 Sha256Of(ByteView(raw)));
       ASSERT_TRUE(back.ok()) << back.status();
       EXPECT_EQ(*back, raw);
     }
@@ -58,7 +66,7 @@ TEST(ChunkTest, ABombIsNotInflated) {
   const std::string bomb = Frame(zeros);
   EXPECT_EQ(Decode(bomb, Bytes(kChunkBytes)).status().code(), absl::StatusCode::kDataLoss);
   // And announced as what it is: refused before anything is allocated.
-  EXPECT_EQ(DecodeChunk(ChunkEncoding::kZstd, BytesOf(bomb), 64u << 20, Sha256Digest{}).status().code(),
+  EXPECT_EQ(DecodeAs(ChunkEncoding::kZstd, BytesOf(bomb), 64u << 20, Sha256Digest{}).status().code(),
             absl::StatusCode::kDataLoss);
 }
 
@@ -81,8 +89,8 @@ TEST(ChunkTest, ExactlyOneFrameOfTheAnnouncedSize) {
   EXPECT_FALSE(
       Decode(frame + std::string("\x50\x2a\x4d\x18\x00\x00\x00\x00", 8), raw).ok());  // skippable frame
   EXPECT_FALSE(Decode(std::string("\x50\x2a\x4d\x18\x00\x00\x00\x00", 8), raw).ok());
-  EXPECT_FALSE(DecodeChunk(ChunkEncoding::kZstd, BytesOf(frame), 999, Sha256Of(ByteView(raw))).ok());
-  EXPECT_FALSE(DecodeChunk(ChunkEncoding::kZstd, BytesOf(frame), 0, Sha256Of(ByteView())).ok());
+  EXPECT_FALSE(DecodeAs(ChunkEncoding::kZstd, BytesOf(frame), 999, Sha256Of(ByteView(raw))).ok());
+  EXPECT_FALSE(DecodeAs(ChunkEncoding::kZstd, BytesOf(frame), 0, Sha256Of(ByteView())).ok());
 }
 
 TEST(ChunkTest, AFrameWithoutItsSizeIsRefused) {
@@ -117,13 +125,13 @@ TEST(ChunkTest, ADifferentDigestIsDataLoss) {
   Bytes other = raw;
   other[500] ^= 1;
   EXPECT_EQ(Decode(Frame(other), raw).status().code(), absl::StatusCode::kDataLoss);
-  EXPECT_EQ(DecodeChunk(ChunkEncoding::kRaw, other, 1000, Sha256Of(ByteView(raw))).status().code(),
+  EXPECT_EQ(DecodeAs(ChunkEncoding::kRaw, other, 1000, Sha256Of(ByteView(raw))).status().code(),
             absl::StatusCode::kDataLoss);
 }
 
 TEST(ChunkTest, AnUnknownEncodingIsDataLoss) {
   const Bytes raw = Text(10);
-  EXPECT_EQ(DecodeChunk(static_cast<ChunkEncoding>(9), raw, 10, Sha256Of(ByteView(raw))).status().code(),
+  EXPECT_EQ(DecodeAs(static_cast<ChunkEncoding>(9), raw, 10, Sha256Of(ByteView(raw))).status().code(),
             absl::StatusCode::kDataLoss);
 }
 

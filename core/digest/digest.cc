@@ -43,9 +43,14 @@ Sha256Digest Sha256::Finish() {
 }
 
 Sha256Digest Sha256Of(ByteView bytes) {
-  Sha256 digest;
-  digest.Update(bytes);
-  return digest.Finish();
+  // Making a context costs more than a chunk of a few bytes does, so every thread keeps one.
+  thread_local const std::unique_ptr<EVP_MD_CTX, void (*)(EVP_MD_CTX*)> context(EVP_MD_CTX_new(),
+                                                                                &EVP_MD_CTX_free);
+  Sha256Digest digest{};
+  EVP_DigestInit_ex(context.get(), Algorithm(), nullptr);
+  EVP_DigestUpdate(context.get(), bytes.data(), bytes.size());
+  EVP_DigestFinal_ex(context.get(), digest.data(), nullptr);
+  return digest;
 }
 
 absl::StatusOr<Sha256Digest> Sha256Of(const ByteSource& source) {
@@ -66,8 +71,10 @@ std::string HexOf(const Sha256Digest& digest) {
 }
 
 // ISA-L takes and gives the register without the usual inversions.
-uint32_t Crc32c(ByteView bytes) {
-  return ~crc32_iscsi(const_cast<unsigned char*>(bytes.data()), static_cast<int>(bytes.size()), ~0u);
+uint32_t Crc32c(ByteView bytes) { return ExtendCrc32c(0, bytes); }
+
+uint32_t ExtendCrc32c(uint32_t crc, ByteView bytes) {
+  return ~crc32_iscsi(const_cast<unsigned char*>(bytes.data()), static_cast<int>(bytes.size()), ~crc);
 }
 
 void RegionRoot::AddChunk(const Sha256Digest& chunk) { digest_.Update(chunk); }

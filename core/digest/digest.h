@@ -37,6 +37,8 @@ std::string HexOf(const Sha256Digest& digest);
 
 // CRC-32C (Castagnoli, as in RFC 3720), starting from 0. Guards a chunk on the wire and a pack in a segment.
 uint32_t Crc32c(ByteView bytes);
+// The checksum of what `crc` is the checksum of, with `bytes` behind it.
+uint32_t ExtendCrc32c(uint32_t crc, ByteView bytes);
 
 // The fixed grain of transport, resume and digests, in bytes. A region's root does not depend on anything
 // else.

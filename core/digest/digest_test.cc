@@ -20,6 +20,14 @@ TEST(DigestTest, SourceAndBytesAgreeAcrossChunkEdges) {
   }
 }
 
+TEST(DigestTest, AChecksumGoesOnWhereItEnded) {
+  const std::string text = "123456789";
+  EXPECT_EQ(Crc32c(BytesOf(text)), 0xe3069283u) << "RFC 3720's";
+  for (size_t cut = 0; cut <= text.size(); ++cut) {
+    EXPECT_EQ(ExtendCrc32c(Crc32c(BytesOf(text.substr(0, cut))), BytesOf(text.substr(cut))), 0xe3069283u);
+  }
+}
+
 TEST(DigestTest, ChunksCoverARegionExactly) {
   EXPECT_EQ(ChunkCount(0), 0u);
   EXPECT_EQ(ChunkCount(1), 1u);

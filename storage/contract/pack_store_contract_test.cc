@@ -60,6 +60,25 @@ class PackStoreTest : public testing::TestWithParam<StoreFactory> {
   std::unique_ptr<PackStore> store_ = GetParam()();
 };
 
+TEST_P(PackStoreTest, APackInPiecesIsOnePack) {
+  // More of them than one writev takes, and some with nothing in them.
+  std::vector<std::string> strings;
+  std::string whole;
+  for (size_t i = 0; i < 2500; ++i) {
+    strings.push_back(std::string(i % 7, static_cast<char>(i)));
+    whole += strings.back();
+  }
+  std::vector<ByteView> pieces;
+  for (const std::string& piece : strings) pieces.push_back(BytesOf(piece));
+  const auto ref = store_->PutPieces(pieces);
+  ASSERT_TRUE(ref.ok()) << ref.status();
+  ASSERT_EQ(ref->size, whole.size());
+  EXPECT_EQ(Get(*ref, 0, whole.size()).value_or("lost"), whole);
+  const auto next = store_->Put(BytesOf("next"));
+  ASSERT_TRUE(next.ok()) << next.status();
+  EXPECT_EQ(Get(*next, 0, 4).value_or("lost"), "next");
+}
+
 TEST_P(PackStoreTest, APackComesBackWholeAndInPieces) {
   const auto ref = store_->Put(BytesOf("a pack of chunks"));
   ASSERT_TRUE(ref.ok()) << ref.status();

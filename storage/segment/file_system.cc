@@ -9,8 +9,10 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <climits>
 #include <cstring>
 #include <memory>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
 
@@ -38,18 +40,34 @@ class Descriptor {
   const int fd_;
 };
 
+// What is left of `parts` behind its first `bytes` bytes; the part that they end in is cut.
+absl::Span<iovec> Behind(absl::Span<iovec> parts, size_t bytes) {
+  while (!parts.empty() && bytes >= parts.front().iov_len) {
+    bytes -= parts.front().iov_len;
+    parts.remove_prefix(1);
+  }
+  if (bytes > 0) {
+    parts.front().iov_base = static_cast<uint8_t*>(parts.front().iov_base) + bytes;
+    parts.front().iov_len -= bytes;
+  }
+  return parts;
+}
+
 class RealAppendFile final : public AppendFile {
  public:
   RealAppendFile(int fd, std::string path) : fd_(fd), path_(std::move(path)) {}
 
   absl::Status Append(absl::Span<const ByteView> parts) override {
-    for (ByteView part : parts) {
-      while (!part.empty()) {
-        const ssize_t written = ::write(fd_.get(), part.data(), part.size());
-        if (written < 0 && errno == EINTR) continue;
-        if (written < 0) return Failed("write", path_);
-        part.remove_prefix(static_cast<size_t>(written));
-      }
+    std::vector<iovec> left;
+    left.reserve(parts.size());
+    for (const ByteView part : parts) {
+      if (!part.empty()) left.push_back({const_cast<uint8_t*>(part.data()), part.size()});
+    }
+    for (absl::Span<iovec> rest = absl::MakeSpan(left); !rest.empty();) {
+      const ssize_t written = ::writev(fd_.get(), rest.data(), std::min<int>(rest.size(), IOV_MAX));
+      if (written < 0 && errno == EINTR) continue;
+      if (written < 0) return Failed("write", path_);
+      rest = Behind(rest, static_cast<size_t>(written));
     }
     return absl::OkStatus();
   }

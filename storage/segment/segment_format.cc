@@ -20,11 +20,16 @@ uint64_t LittleEndian(ByteView bytes) {
 
 }  // namespace
 
-std::array<uint8_t, kRecordHeaderBytes> EncodeRecordHeader(ByteView pack) {
+std::array<uint8_t, kRecordHeaderBytes> EncodeRecordHeader(absl::Span<const ByteView> pieces) {
+  uint64_t size = 0;
+  uint32_t sum = 0;
+  for (const ByteView piece : pieces) {
+    size += piece.size();
+    sum = ExtendCrc32c(sum, piece);
+  }
   std::array<uint8_t, kRecordHeaderBytes> header;
   std::copy(kRecordMagic.begin(), kRecordMagic.end(), header.begin());
-  for (size_t i = 0; i < 8; ++i) header[4 + i] = static_cast<uint8_t>(uint64_t{pack.size()} >> (8 * i));
-  const uint32_t sum = Crc32c(pack);
+  for (size_t i = 0; i < 8; ++i) header[4 + i] = static_cast<uint8_t>(size >> (8 * i));
   for (size_t i = 0; i < 4; ++i) header[12 + i] = static_cast<uint8_t>(sum >> (8 * i));
   return header;
 }

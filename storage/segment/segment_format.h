@@ -8,6 +8,7 @@
 #include <string>
 
 #include "absl/strings/string_view.h"
+#include "absl/types/span.h"
 #include "core/bytes/byte_view.h"
 
 namespace corefleet {
@@ -28,7 +29,8 @@ struct RecordHeader {
   uint32_t sum = 0;   // CRC-32C of the pack
 };
 
-std::array<uint8_t, kRecordHeaderBytes> EncodeRecordHeader(ByteView pack);
+// Of a pack in pieces that stand one behind the other.
+std::array<uint8_t, kRecordHeaderBytes> EncodeRecordHeader(absl::Span<const ByteView> pieces);
 // None unless the magic is one of the two and the size is at most kMaxPackBytes. `bytes` are at least
 // kRecordHeaderBytes.
 std::optional<RecordHeader> DecodeRecordHeader(ByteView bytes);

@@ -47,15 +47,21 @@ SegmentPackStore::~SegmentPackStore() = default;
 
 std::string SegmentPackStore::PathOf(const std::string& name) const { return absl::StrCat(dir_, "/", name); }
 
-absl::StatusOr<PackRef> SegmentPackStore::Put(ByteView pack) {
-  if (pack.size() > kMaxPackBytes) {
-    return absl::InvalidArgumentError(absl::StrCat("a pack of ", pack.size(), " bytes is too large"));
+absl::StatusOr<PackRef> SegmentPackStore::PutPieces(absl::Span<const ByteView> pieces) {
+  const auto header = EncodeRecordHeader(pieces);
+  std::vector<ByteView> record = {header};
+  record.insert(record.end(), pieces.begin(), pieces.end());
+  uint64_t size = 0;
+  for (const ByteView piece : record) size += piece.size();
+  if (size - header.size() > kMaxPackBytes) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("a pack of ", size - header.size(), " bytes is too large"));
   }
   absl::MutexLock lock(&write_mutex_);
   RETURN_IF_ERROR(EnsureActive());
   const std::shared_ptr<Segment> segment = active_;
   PackRef ref;
-  if (absl::Status status = Append(pack, &ref); !status.ok()) {
+  if (absl::Status status = Append(record, size, &ref); !status.ok()) {
     AbandonActive();
     return status;
   }
@@ -85,12 +91,12 @@ absl::Status SegmentPackStore::EnsureActive() {
   return absl::OkStatus();
 }
 
-absl::Status SegmentPackStore::Append(ByteView pack, PackRef* ref) {
-  const auto header = EncodeRecordHeader(pack);
-  RETURN_IF_ERROR(active_->file->Append({ByteView(header), pack}));
-  *ref = {.key = active_->name, .offset = active_->size + header.size(), .size = pack.size()};
-  active_->size += header.size() + pack.size();
-  stored_bytes_ += header.size() + pack.size();
+absl::Status SegmentPackStore::Append(absl::Span<const ByteView> record, uint64_t size, PackRef* ref) {
+  RETURN_IF_ERROR(active_->file->Append(record));
+  *ref = {
+      .key = active_->name, .offset = active_->size + kRecordHeaderBytes, .size = size - kRecordHeaderBytes};
+  active_->size += size;
+  stored_bytes_ += size;
   return absl::OkStatus();
 }
 

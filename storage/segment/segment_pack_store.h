@@ -37,7 +37,8 @@ class SegmentPackStore final : public PackStore {
                                                                 SegmentPackStoreOptions options = {});
   ~SegmentPackStore() override;
 
-  absl::StatusOr<PackRef> Put(ByteView pack) override;
+  absl::StatusOr<PackRef> Put(ByteView pack) override { return PutPieces({pack}); }
+  absl::StatusOr<PackRef> PutPieces(absl::Span<const ByteView> pieces) override;
   absl::Status Read(const PackRef& ref, uint64_t offset, absl::Span<uint8_t> out) override;
   absl::StatusOr<std::vector<std::string>> ClosedKeys() override;
   absl::StatusOr<KeyContents> Contents(const std::string& key) override;
@@ -61,8 +62,9 @@ class SegmentPackStore final : public PackStore {
                    uint64_t stored_bytes);
 
   absl::Status EnsureActive() ABSL_EXCLUSIVE_LOCKS_REQUIRED(write_mutex_);
-  // Appends the record and says in `ref` where the pack lies.
-  absl::Status Append(ByteView pack, PackRef* ref) ABSL_EXCLUSIVE_LOCKS_REQUIRED(write_mutex_);
+  // Appends a record of `size` bytes that starts with its header, and says in `ref` where its pack lies.
+  absl::Status Append(absl::Span<const ByteView> record, uint64_t size, PackRef* ref)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(write_mutex_);
   // Waits until the first `end` bytes of the segment are durable. Whoever comes first syncs for all.
   absl::Status AwaitSync(Segment* segment, uint64_t end) ABSL_EXCLUSIVE_LOCKS_REQUIRED(write_mutex_);
   void SyncForAll(Segment* segment) ABSL_EXCLUSIVE_LOCKS_REQUIRED(write_mutex_);

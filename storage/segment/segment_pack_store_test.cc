@@ -257,7 +257,7 @@ TEST_F(SegmentContentsTest, WhatASyncFailedToKeepIsNotBelievedThoughTheCacheHasI
 TEST_F(SegmentContentsTest, BytesThatLookLikeARecordAreNoneInsideOfAPack) {
   const std::string inner = PackNumber(7, 200);
   std::string outer = PackNumber(1);
-  const auto header = EncodeRecordHeader(BytesOf(inner));
+  const auto header = EncodeRecordHeader({BytesOf(inner)});
   outer.replace(300, header.size(), reinterpret_cast<const char*>(header.data()), header.size());
   outer.replace(300 + header.size(), inner.size(), inner);
   const std::vector<PackRef> refs = {*Put(outer), *Put(PackNumber(2))};
