@@ -58,11 +58,11 @@ struct OwnedChunk {
     header.raw_size = payload.size();
     header.crc32c = Crc32c(BytesOf(payload));
   }
-  // The chunk with its views; valid while this lives.
+  // The chunk with a copy of its bytes; valid while this lives.
   ReceivedChunk view() const {
     ReceivedChunk chunk = header;
     chunk.sha256 = digest;
-    chunk.payload = BytesOf(payload);
+    chunk.payload = payload;
     return chunk;
   }
   void Recheck() { header.crc32c = Crc32c(BytesOf(payload)); }

@@ -27,10 +27,11 @@ SessionWriter::SessionWriter(const Dependencies& deps, const IngestLimits& limit
 
 SessionWriter::~SessionWriter() { GiveBack(); }
 
-absl::Status SessionWriter::Add(const ReceivedChunk& chunk) {
+absl::Status SessionWriter::Add(ReceivedChunk chunk) {
   if (absl::Status status = CheckBounds(chunk); !status.ok()) return Reject(ChunkReject::kBounds, status);
   if (absl::Status status = CheckEncoding(chunk); !status.ok()) return Reject(ChunkReject::kEncoding, status);
-  if (Crc32c(chunk.payload) != chunk.crc32c) {
+  const ByteView payload = BytesOf(chunk.payload);
+  if (Crc32c(payload) != chunk.crc32c) {
     return Reject(ChunkReject::kCrc, absl::DataLossError(absl::StrCat(Where(chunk), ": wrong crc32c")));
   }
   Sha256Digest digest;
@@ -47,24 +48,27 @@ absl::Status SessionWriter::Add(const ReceivedChunk& chunk) {
     return absl::OkStatus();
   }
   const auto encoding = static_cast<ChunkEncoding>(chunk.encoding);
-  if (auto raw = DecodeChunk(encoding, chunk.payload, chunk.raw_size, digest); !raw.ok()) {
-    return Reject(
-        ChunkReject::kContent,
-        absl::Status(raw.status().code(), absl::StrCat(Where(chunk), ": ", raw.status().message())));
+  if (absl::Status bad = CheckChunk(encoding, payload, chunk.raw_size, digest); !bad.ok()) {
+    return Reject(ChunkReject::kContent,
+                  absl::Status(bad.code(), absl::StrCat(Where(chunk), ": ", bad.message())));
   }
-  builder_.Add({.region = chunk.region,
-                .chunk = chunk.chunk,
-                .encoding = encoding,
-                .raw_size = chunk.raw_size,
-                .stored_size = static_cast<uint32_t>(chunk.payload.size()),
-                .digest = digest},
-               chunk.payload);
-  ledger_.Add(chunk.region, chunk.chunk, digest);
-  held_.emplace_back(chunk.region, chunk.chunk);
-  held_bytes_ += chunk.payload.size();
-  deps_.budget->Take(chunk.payload.size());
-  deps_.metrics->ChunkReceived(chunk.payload.size());
+  Hold({.region = chunk.region,
+        .chunk = chunk.chunk,
+        .encoding = encoding,
+        .raw_size = chunk.raw_size,
+        .stored_size = static_cast<uint32_t>(payload.size()),
+        .digest = digest},
+       std::move(chunk.payload));
   return absl::OkStatus();
+}
+
+void SessionWriter::Hold(const PackEntry& entry, std::string stored) {
+  builder_.Add(entry, std::move(stored));
+  ledger_.Add(entry.region, entry.chunk, entry.digest);
+  held_.emplace_back(entry.region, entry.chunk);
+  held_bytes_ += entry.stored_size;
+  deps_.budget->Take(entry.stored_size);
+  deps_.metrics->ChunkReceived(entry.stored_size);
 }
 
 absl::Status SessionWriter::CheckBounds(const ReceivedChunk& chunk) const {
@@ -114,9 +118,9 @@ bool SessionWriter::full() const {
 
 absl::Status SessionWriter::Flush() {
   if (builder_.empty()) return absl::OkStatus();
-  const Pack pack = builder_.Build(session_.id.value());
-  GiveBack();
+  const PackInPieces pack = builder_.BuildInPieces(session_.id.value());
   const absl::Status status = Store(pack);
+  GiveBack();
   if (status.ok()) {
     for (const auto& [region, chunk] : held_) AppendChunk(&acks_, region, chunk);
   } else {
@@ -126,10 +130,10 @@ absl::Status SessionWriter::Flush() {
   return status;
 }
 
-absl::Status SessionWriter::Store(const Pack& pack) {
+absl::Status SessionWriter::Store(const PackInPieces& pack) {
   const absl::Time start = deps_.clock->Now();
   // Durable first: a row must never point at bytes that a power cut can take.
-  ASSIGN_OR_RETURN(const PackRef ref, deps_.store->Put(BytesOf(pack.bytes)));
+  ASSIGN_OR_RETURN(const PackRef ref, deps_.store->PutPieces(pack.pieces()));
   const absl::Status recorded = deps_.index->AddPack(session_.id, {.ref = ref, .entries = pack.entries});
   if (absl::IsFailedPrecondition(recorded)) {
     return absl::AbortedError("the session was finished by another stream");

@@ -18,15 +18,15 @@
 
 namespace corefleet {
 
-// One chunk as a device sent it. Nothing in it is checked yet; the bytes are the caller's.
+// One chunk as a device sent it. Nothing in it is checked yet.
 struct ReceivedChunk {
   uint32_t region = 0;
   uint64_t chunk = 0;
   int encoding = 0;  // ChunkEncoding's number
   uint32_t raw_size = 0;
   uint32_t crc32c = 0;
-  ByteView sha256;
-  ByteView payload;
+  ByteView sha256;      // the caller's
+  std::string payload;  // owned, so that it can wait for its pack where it lies
 };
 
 // Takes the chunks of one stream: verifies them, gathers them into packs, makes the packs durable.
@@ -57,7 +57,7 @@ class SessionWriter {
   //   INVALID_ARGUMENT  no such region or chunk, a wrong size, an unknown encoding: never accepted
   //   DATA_LOSS         the checksum, the frame or the digest is wrong: send it again
   //   ABORTED           the session has this chunk with another digest
-  absl::Status Add(const ReceivedChunk& chunk);
+  absl::Status Add(ReceivedChunk chunk);
 
   // True when what is held should be flushed now.
   bool full() const;
@@ -76,7 +76,8 @@ class SessionWriter {
   absl::Status CheckBounds(const ReceivedChunk& chunk) const;
   absl::Status CheckEncoding(const ReceivedChunk& chunk) const;
   absl::Status Reject(ChunkReject reason, absl::Status status);
-  absl::Status Store(const Pack& pack);
+  void Hold(const PackEntry& entry, std::string stored);
+  absl::Status Store(const PackInPieces& pack);
   void Forget(const std::vector<PackEntry>& entries);
   void GiveBack();
 

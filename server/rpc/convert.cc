@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <string>
+#include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "base/status_macros.h"
@@ -139,14 +140,14 @@ absl::StatusOr<CrashOffer> FromProto(const v1::BeginCrashRequest& request) {
   return offer;
 }
 
-ReceivedChunk FromProto(const v1::Chunk& chunk) {
-  return {.region = chunk.region(),
-          .chunk = chunk.chunk(),
-          .encoding = static_cast<int>(chunk.encoding()),
-          .raw_size = chunk.raw_size(),
-          .crc32c = chunk.crc32c(),
-          .sha256 = BytesOf(chunk.sha256()),
-          .payload = BytesOf(chunk.payload())};
+ReceivedChunk TakeFromProto(v1::Chunk* chunk) {
+  return {.region = chunk->region(),
+          .chunk = chunk->chunk(),
+          .encoding = static_cast<int>(chunk->encoding()),
+          .raw_size = chunk->raw_size(),
+          .crc32c = chunk->crc32c(),
+          .sha256 = BytesOf(chunk->sha256()),
+          .payload = std::move(*chunk->mutable_payload())};
 }
 
 absl::StatusOr<CrashFilter> FromProto(const v1::CrashFilter& filter) {
@@ -180,6 +181,11 @@ void ToProto(const ChunkRange& range, v1::ChunkRange* out) {
   out->set_region(range.region);
   out->set_first(range.first);
   out->set_count(range.count);
+}
+
+void ToProto(const FinishedCrash& crash, v1::FinishCrashResponse* out) {
+  out->set_crash(crash.crash.ToString());
+  out->set_already_stored(crash.already_stored);
 }
 
 void ToProto(const SessionStatus& status, const IngestLimits& limits, v1::BeginCrashResponse* out) {

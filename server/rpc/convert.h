@@ -18,8 +18,9 @@ namespace corefleet {
 // offer may hold is checked in the domain. Hints are cut at 256 bytes and losses at 32; a time that is none
 // is left out.
 absl::StatusOr<CrashOffer> FromProto(const v1::BeginCrashRequest& request);
-// Views into `chunk`.
-ReceivedChunk FromProto(const v1::Chunk& chunk);
+// Takes the payload out of `chunk`; the rest are views into it.
+ReceivedChunk TakeFromProto(v1::Chunk* chunk);
+void ToProto(const FinishedCrash& crash, v1::FinishCrashResponse* out);
 // INVALID_ARGUMENT, saying which field, for unknown taint letters, states, devices and times.
 absl::StatusOr<CrashFilter> FromProto(const v1::CrashFilter& filter);
 

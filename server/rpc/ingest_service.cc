@@ -51,8 +51,7 @@ grpc::ServerUnaryReactor* IngestService::FinishCrash(grpc::CallbackServerContext
     ASSIGN_OR_RETURN(const DeviceCaller caller, DeviceCallerOf(*context));
     const auto finished = ingestor_->Finish(caller, request->session());
     if (!finished.ok()) return WithMissing(caller, finished.status(), request->session());
-    response->set_crash(finished->crash.ToString());
-    response->set_already_stored(finished->already_stored);
+    ToProto(*finished, response);
     return absl::OkStatus();
   });
 }

@@ -102,8 +102,10 @@ class IngestServiceTest : public testing::Test {
     *request.add_chunks() = ChunkOf(1, 0);
     return request;
   }
-  // Sends one message, half-closes, and gives the end of the stream. Counts what was acknowledged.
-  grpc::Status Put(const v1::PutChunksRequest& request, uint64_t* acknowledged = nullptr) {
+  // Sends one message, half-closes, and gives the end of the stream. Counts what was acknowledged; `last` is
+  // the last answer.
+  grpc::Status Put(const v1::PutChunksRequest& request, uint64_t* acknowledged = nullptr,
+                   v1::PutChunksResponse* last = nullptr) {
     grpc::ClientContext context;
     Bound(&context);
     auto stream = stub_->PutChunks(&context);
@@ -114,6 +116,7 @@ class IngestServiceTest : public testing::Test {
       for (const v1::ChunkRange& range : response.durable()) {
         if (acknowledged != nullptr) *acknowledged += range.count();
       }
+      if (last != nullptr) *last = response;
     }
     return stream->Finish();
   }
@@ -191,6 +194,44 @@ TEST_F(IngestServiceTest, TakesACrash) {
   v1::GetSessionResponse session;
   ASSERT_TRUE(GetSession(begun.session(), &session).ok());
   EXPECT_EQ(session.state(), v1::BeginCrashResponse::COMPLETE);
+}
+
+TEST_F(IngestServiceTest, TheLastMessageMayFinishTheCrash) {
+  v1::PutChunksRequest request = AllChunks(Begin());
+  request.set_finish(true);
+  v1::PutChunksResponse last;
+  uint64_t acknowledged = 0;
+  ASSERT_TRUE(Put(request, &acknowledged, &last).ok());
+  EXPECT_EQ(acknowledged, 4u);
+  ASSERT_TRUE(last.has_finished());
+  EXPECT_EQ(last.finished().crash().size(), 32u);
+  EXPECT_FALSE(last.finished().already_stored());
+  v1::FinishCrashResponse again;
+  ASSERT_TRUE(Finish(request.session(), &again).ok());
+  EXPECT_EQ(again.crash(), last.finished().crash());
+  EXPECT_TRUE(again.already_stored());
+}
+
+TEST_F(IngestServiceTest, ACrashThatCannotBeFinishedYetKeepsItsChunks) {
+  v1::PutChunksRequest request = AllChunks(Begin());
+  request.mutable_chunks()->RemoveLast();
+  request.set_finish(true);
+  v1::PutChunksResponse last;
+  uint64_t acknowledged = 0;
+  EXPECT_TRUE(Put(request, &acknowledged, &last).ok());
+  EXPECT_EQ(acknowledged, 3u);
+  EXPECT_FALSE(last.has_finished());
+  v1::FinishCrashResponse finished;
+  EXPECT_EQ(Finish(request.session(), &finished).error_code(), grpc::StatusCode::FAILED_PRECONDITION);
+}
+
+TEST_F(IngestServiceTest, NothingIsFinishedWhenTheLastMessageIsBad) {
+  v1::PutChunksRequest request = AllChunks(Begin());
+  request.mutable_chunks(3)->set_crc32c(0);
+  request.set_finish(true);
+  v1::PutChunksResponse last;
+  EXPECT_EQ(Put(request, nullptr, &last).error_code(), grpc::StatusCode::DATA_LOSS);
+  EXPECT_FALSE(last.has_finished());
 }
 
 TEST_F(IngestServiceTest, AcknowledgesWhileTheStreamIsOpenWhenAskedToFlush) {

@@ -70,7 +70,8 @@ void PutChunksReactor::Step(bool ok) {
   // Half-closed by the client, or the connection is lost: either way nothing more comes, and nothing is
   // thrown away.
   if (!ok) return EndInput(absl::OkStatus());
-  if (absl::Status status = CatchAll([&] { return Take(request_); }); !status.ok()) return EndInput(status);
+  if (absl::Status status = CatchAll([&] { return Take(&request_); }); !status.ok()) return EndInput(status);
+  if (request_.finish()) return EndInput(absl::OkStatus());
   // A stream that waits for its device keeps no message: clearing alone would keep its capacity.
   v1::PutChunksRequest().Swap(&request_);
   Work work;
@@ -132,22 +133,32 @@ void PutChunksReactor::PerformWhatIsLeft() {
   Perform(work, end);
 }
 
-absl::Status PutChunksReactor::Take(const v1::PutChunksRequest& request) {
-  if (writer_ == nullptr) RETURN_IF_ERROR(OpenWriter(request.session()));
-  if (!request.session().empty() && request.session() != session_) {
+absl::Status PutChunksReactor::Take(v1::PutChunksRequest* request) {
+  if (writer_ == nullptr) RETURN_IF_ERROR(OpenWriter(request->session()));
+  if (!request->session().empty() && request->session() != session_) {
     return absl::InvalidArgumentError("a stream carries the chunks of one session");
   }
   uint64_t bytes = 0;
-  for (const v1::Chunk& chunk : request.chunks()) bytes += chunk.payload().size();
+  for (const v1::Chunk& chunk : request->chunks()) bytes += chunk.payload().size();
   if (bytes > ingestor_->limits().message_bytes) {
     return absl::InvalidArgumentError(absl::StrCat("a message of ", bytes, " payload bytes is larger than ",
                                                    ingestor_->limits().message_bytes));
   }
-  for (const v1::Chunk& chunk : request.chunks()) {
-    RETURN_IF_ERROR(writer_->Add(FromProto(chunk)));
+  for (v1::Chunk& chunk : *request->mutable_chunks()) {
+    RETURN_IF_ERROR(writer_->Add(TakeFromProto(&chunk)));
     if (writer_->full()) RETURN_IF_ERROR(writer_->Flush());
   }
-  return request.flush() ? writer_->Flush() : absl::OkStatus();
+  if (request->flush() || request->finish()) RETURN_IF_ERROR(writer_->Flush());
+  return request->finish() ? FinishCrash() : absl::OkStatus();
+}
+
+// Whatever fails here, the chunks are acknowledged all the same, and the device asks again with FinishCrash,
+// which tells it why.
+absl::Status PutChunksReactor::FinishCrash() {
+  ASSIGN_OR_RETURN(const DeviceCaller caller, DeviceCallerOf(*context_));
+  auto finished = ingestor_->Finish(caller, session_);
+  if (finished.ok()) finished_crash_ = *std::move(finished);
+  return absl::OkStatus();
 }
 
 absl::Status PutChunksReactor::OpenWriter(const std::string& session) {
@@ -184,10 +195,13 @@ void PutChunksReactor::AppendAcks() {
 PutChunksReactor::Work PutChunksReactor::Decide() {
   if (broken_) acks_.clear();
   if (writing_) return {};
-  if (!acks_.empty()) {
+  // The crash's id travels with the last acknowledgements.
+  const bool says_finished = end_.has_value() && finished_crash_.has_value() && !broken_;
+  if (!acks_.empty() || says_finished) {
     response_.Clear();
     for (const ChunkRange& range : acks_) ToProto(range, response_.add_durable());
     acks_.clear();
+    if (says_finished) ToProto(*std::exchange(finished_crash_, {}), response_.mutable_finished());
     writing_ = true;
     return {.write = true};
   }

@@ -25,7 +25,8 @@ namespace corefleet {
 // acknowledges, and its end arms the next read. That is the backpressure: a device sends no faster than its
 // bytes become durable. Writes are one at a time as well; acknowledgements that cannot go out yet are merged,
 // and when too many wait because the client does not read them, the stream stops reading too. Whatever ends
-// the stream, what was verified is made durable first.
+// the stream, what was verified is made durable first. A message that asks for it finishes the crash and ends
+// the stream.
 //
 // An alarm looks at the stream twice in a stall limit; when nothing has moved for a whole one, the stream
 // ends with DEADLINE_EXCEEDED, or is cancelled if its device does not even read. The alarm counts as an
@@ -52,7 +53,8 @@ class PutChunksReactor final : public grpc::ServerBidiReactor<v1::PutChunksReque
 
   // On a worker, never two at once.
   void Step(bool ok);
-  absl::Status Take(const v1::PutChunksRequest& request);
+  absl::Status Take(v1::PutChunksRequest* request);
+  absl::Status FinishCrash();
   absl::Status OpenWriter(const std::string& session);
   void EndInput(const absl::Status& status);
 
@@ -90,6 +92,8 @@ class PutChunksReactor final : public grpc::ServerBidiReactor<v1::PutChunksReque
   int quiet_alarms_ ABSL_GUARDED_BY(mutex_) = 0;  // since anything moved
   // A new one each time: an alarm must not be set again before its last callback has returned.
   std::unique_ptr<grpc::Alarm> alarm_ ABSL_GUARDED_BY(mutex_);
+  // What the last answer says of the crash. A step sets it before end_; whoever decides after that takes it.
+  std::optional<FinishedCrash> finished_crash_;
   // Set when nothing more is read: what to finish with once all is written.
   std::optional<absl::Status> end_ ABSL_GUARDED_BY(mutex_);
 };
