@@ -142,6 +142,16 @@ absl::Status FaultyFileSystem::SyncDirectory(const std::string& dir) {
   return absl::OkStatus();
 }
 
+void FaultyFileSystem::DropCache(const std::string& path) {
+  absl::MutexLock lock(&mutex_);
+  uncached_.push_back(path);
+}
+
+std::vector<std::string> FaultyFileSystem::uncached() const {
+  absl::MutexLock lock(&mutex_);
+  return uncached_;
+}
+
 void FaultyFileSystem::Remove(const std::string& path) {
   absl::MutexLock lock(&mutex_);
   const auto it = files_.find(path);

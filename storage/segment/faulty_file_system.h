@@ -25,6 +25,7 @@ class FaultyFileSystem final : public FileSystem {
   absl::StatusOr<std::unique_ptr<PatchFile>> OpenForPatching(const std::string& path) override;
   absl::Status SyncDirectory(const std::string& dir) override;
   void Remove(const std::string& path) override;
+  void DropCache(const std::string& path) override;
   uint64_t FreeBytes(const std::string& dir) override;
 
   // Forgets every name and byte that was not synced. Of bytes that were appended and not synced the first
@@ -49,6 +50,8 @@ class FaultyFileSystem final : public FileSystem {
   void HoldSyncs(bool hold);
   // Waits until `count` appends have been made since the start.
   void AwaitAppends(int count);
+  // The files that DropCache named so far.
+  std::vector<std::string> uncached() const;
   // Whether holes can be made. Not every file system can.
   void SetPunching(bool can);
   // What time changed files get.
@@ -102,6 +105,7 @@ class FaultyFileSystem final : public FileSystem {
   std::map<std::string, std::shared_ptr<File>> files_ ABSL_GUARDED_BY(mutex_);
   // Whose removal is not durable yet.
   std::map<std::string, std::shared_ptr<File>> removed_ ABSL_GUARDED_BY(mutex_);
+  std::vector<std::string> uncached_ ABSL_GUARDED_BY(mutex_);
   uint64_t free_bytes_ ABSL_GUARDED_BY(mutex_) = uint64_t{1} << 30;
   bool fail_sync_ ABSL_GUARDED_BY(mutex_) = false;
   bool fail_directory_sync_ ABSL_GUARDED_BY(mutex_) = false;

@@ -81,6 +81,9 @@ class FileSystem {
   virtual absl::Status SyncDirectory(const std::string& dir) = 0;
   // Removes a file, as well as it can. Until SyncDirectory a power cut may bring it back.
   virtual void Remove(const std::string& path) = 0;
+  // Says that nobody will read the file soon, so that its pages need not be kept in memory. What is not
+  // durable stays.
+  virtual void DropCache(const std::string& path) {}
   // Bytes that can still be written below `dir`; 0 when that cannot be told.
   virtual uint64_t FreeBytes(const std::string& dir) = 0;
 

@@ -71,6 +71,8 @@ absl::StatusOr<PackRef> SegmentPackStore::PutPieces(absl::Span<const ByteView> p
 
 absl::Status SegmentPackStore::EnsureActive() {
   if (active_ != nullptr && active_->size < options_.segment_bytes) return absl::OkStatus();
+  if (active_ != nullptr) cached_.push_back(active_->name);
+  DropOldCaches();
   auto segment = std::make_shared<Segment>();
   segment->name = SegmentName(next_number_++);
   ASSIGN_OR_RETURN(segment->file, files_->Create(PathOf(segment->name)));
@@ -89,6 +91,12 @@ absl::Status SegmentPackStore::EnsureActive() {
   active_->size = kSegmentMagic.size();
   stored_bytes_ += kSegmentMagic.size();
   return absl::OkStatus();
+}
+
+void SegmentPackStore::DropOldCaches() {
+  for (; cached_.size() > options_.cached_segments; cached_.pop_front()) {
+    files_->DropCache(PathOf(cached_.front()));
+  }
 }
 
 absl::Status SegmentPackStore::Append(absl::Span<const ByteView> record, uint64_t size, PackRef* ref) {

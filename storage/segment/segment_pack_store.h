@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <deque>
 #include <list>
 #include <map>
 #include <memory>
@@ -23,7 +24,10 @@ namespace corefleet {
 struct SegmentPackStoreOptions {
   uint64_t segment_bytes = uint64_t{64} << 20;  // a segment is closed when it has grown to this many bytes
   size_t max_open_segments = 64;                // descriptors kept for reading
-  FileSystem* file_system = nullptr;            // null: the real one; must outlive the store
+  // Closed segments that stay in the system's page cache, where analysis finds what has just come. Without a
+  // bound every byte that arrives takes a page that was never used, which can cost more than writing it.
+  size_t cached_segments = 4;
+  FileSystem* file_system = nullptr;  // null: the real one; must outlive the store
 };
 
 // Packs in append-only files on a local disk (docs/formats/segment.md). Every start begins a new segment, and
@@ -62,6 +66,7 @@ class SegmentPackStore final : public PackStore {
                    uint64_t stored_bytes);
 
   absl::Status EnsureActive() ABSL_EXCLUSIVE_LOCKS_REQUIRED(write_mutex_);
+  void DropOldCaches() ABSL_EXCLUSIVE_LOCKS_REQUIRED(write_mutex_);
   // Appends a record of `size` bytes that starts with its header, and says in `ref` where its pack lies.
   absl::Status Append(absl::Span<const ByteView> record, uint64_t size, PackRef* ref)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(write_mutex_);
@@ -91,6 +96,8 @@ class SegmentPackStore final : public PackStore {
   std::shared_ptr<Segment> active_ ABSL_GUARDED_BY(write_mutex_);
   // Of this run, by name. One that nobody holds any more is closed.
   std::map<std::string, std::weak_ptr<Segment>> written_ ABSL_GUARDED_BY(write_mutex_);
+  std::deque<std::string> cached_
+      ABSL_GUARDED_BY(write_mutex_);  // names of closed segments, the oldest first
   uint64_t next_number_ ABSL_GUARDED_BY(write_mutex_);
   uint64_t stored_bytes_ ABSL_GUARDED_BY(write_mutex_);
 

@@ -52,6 +52,14 @@ TEST_F(SegmentPackStoreTest, WhatWasAcknowledgedSurvivesAPowerCut) {
   for (int i = 0; i < 20; ++i) EXPECT_EQ(Get(refs[i]).value_or("lost"), PackNumber(i)) << i;
 }
 
+TEST_F(SegmentPackStoreTest, OldSegmentsLeaveThePageCacheAndTheLastStay) {
+  store_ = *SegmentPackStore::Open("/d", {.segment_bytes = 1, .cached_segments = 2, .file_system = &disk_});
+  std::vector<PackRef> refs;
+  for (int i = 0; i < 5; ++i) refs.push_back(*Put(PackNumber(i)));
+  // Of four closed ones.
+  EXPECT_EQ(disk_.uncached(), (std::vector<std::string>{"/d/" + refs[0].key, "/d/" + refs[1].key}));
+}
+
 TEST_F(SegmentPackStoreTest, AStartNeverAppendsToATornSegment) {
   const PackRef kept = *Put(PackNumber(1));
   disk_.HoldSyncs(true);
