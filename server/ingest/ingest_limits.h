@@ -13,8 +13,8 @@ struct IngestLimits {
   // An open session may be forgotten this long after the last BeginCrash.
   absl::Duration session_ttl = absl::Hours(7 * 24);
   // A stream makes durable what it holds as soon as it holds this many bytes. One sync and one transaction
-  // each.
-  uint64_t flush_bytes = 1 << 20;
+  // each, so that an ordinary crash costs one.
+  uint64_t flush_bytes = 2 << 20;
   // What all streams together may hold in verified and not yet durable chunks. Beyond it a stream makes its
   // own durable after each message, so that many slow devices cost small packs and not memory.
   uint64_t held_bytes = 32 << 20;
@@ -23,8 +23,9 @@ struct IngestLimits {
   uint32_t inflight_bytes = 4 << 20;
   // Payload bytes of one PutChunks message.
   uint64_t message_bytes = 2 << 20;
-  // A stream on which nothing moves for this long ends: between once and one and a half times this. A device
-  // that lost its network says nothing more, and would else keep its place until its connection is too old.
+  // A stream that brings no chunk for this long ends, whatever else it says: between once and one and a half
+  // times this. A device that lost its network says nothing more, and would else keep its place until its
+  // connection is too old.
   absl::Duration stall = absl::Seconds(60);
   size_t note_bytes = 1024;
   // All regions of a crash. Bounds what a stream must remember about a session: about 60 bytes a chunk.

@@ -563,6 +563,17 @@ TEST_F(ImpatientIngestServiceTest, AStreamThatNeverSaysAnythingEnds) {
   EXPECT_EQ(stream->Finish().error_code(), grpc::StatusCode::DEADLINE_EXCEEDED);
 }
 
+TEST_F(ImpatientIngestServiceTest, WordsWithoutChunksKeepNoStreamOpen) {
+  v1::PutChunksRequest request;
+  request.set_session(Begin());
+  request.set_flush(true);
+  grpc::ClientContext context;
+  Bound(&context);
+  auto stream = impatient_stub_->PutChunks(&context);
+  while (stream->Write(request)) continue;
+  EXPECT_EQ(stream->Finish().error_code(), grpc::StatusCode::DEADLINE_EXCEEDED);
+}
+
 TEST_F(ImpatientIngestServiceTest, AClientThatReadsNoAcknowledgementsIsCutOff) {
   const std::string session = Begin();
   ASSERT_TRUE(Put(AllChunks(session)).ok());

@@ -42,7 +42,6 @@ void PutChunksReactor::OnReadDone(bool ok) {
   {
     absl::MutexLock lock(&mutex_);
     reading_ = false;
-    quiet_alarms_ = 0;
     if (stalled_) return;
   }
   rim_->pool()->Run([self = self_, ok] { self->Step(ok); });
@@ -72,12 +71,13 @@ void PutChunksReactor::Step(bool ok) {
   if (!ok) return EndInput(absl::OkStatus());
   if (absl::Status status = CatchAll([&] { return Take(&request_); }); !status.ok()) return EndInput(status);
   if (request_.finish()) return EndInput(absl::OkStatus());
+  const bool brought_chunks = request_.chunks_size() > 0;
   // A stream that waits for its device keeps no message: clearing alone would keep its capacity.
   v1::PutChunksRequest().Swap(&request_);
   Work work;
   {
     absl::MutexLock lock(&mutex_);
-    quiet_alarms_ = 0;
+    if (brought_chunks) quiet_alarms_ = 0;
     AppendAcks();
     work = Decide();
     read_waits_ = acks_.size() > kMaxWaitingAcks;
@@ -95,21 +95,25 @@ void PutChunksReactor::SetAlarm() {
 
 bool PutChunksReactor::Stalled() {
   // While a step is under way it is the disk that is slow, and not the device.
-  if (!reading_ && !read_waits_) quiet_alarms_ = 0;
-  return ++quiet_alarms_ > 2;
+  const bool waits_for_device = reading_ || read_waits_ || end_.has_value();
+  return waits_for_device && ++quiet_alarms_ > 2;
 }
 
 void PutChunksReactor::OnAlarm(bool rang) {
-  bool stalled = false;
+  bool ended = false;
   bool cancel = false;
   {
     absl::MutexLock lock(&mutex_);
-    if (rang && !end_ && !Stalled()) return SetAlarm();
-    stalled = stalled_ = rang && !end_;
-    cancel = writing_;
+    ended = end_.has_value();
+    cancel = rang && writing_;
+    const bool at_work = !ended || writing_;
+    if (rang && at_work && !Stalled()) return SetAlarm();
+    if (rang && !ended) stalled_ = true;
   }
-  if (!stalled) return PerformWhatIsLeft();
-  rim_->pool()->Run([self = self_, cancel] { self->EndStalled(cancel); });
+  if (rang && !ended) return rim_->pool()->Run([self = self_, cancel] { self->EndStalled(cancel); });
+  // The last answer does not go out: its device does not read.
+  if (cancel) context_->TryCancel();
+  PerformWhatIsLeft();
 }
 
 void PutChunksReactor::EndStalled(bool cancel) {
@@ -118,6 +122,10 @@ void PutChunksReactor::EndStalled(bool cancel) {
                    "; what was acknowledged is kept, begin again to go on")));
   // A write that has not gone out in all that time never will, and Finish would wait behind it.
   if (cancel) context_->TryCancel();
+  {
+    absl::MutexLock lock(&mutex_);
+    if (writing_ && !cancel) return SetAlarm();  // the last answer gets its time
+  }
   PerformWhatIsLeft();
 }
 
@@ -172,17 +180,14 @@ absl::Status PutChunksReactor::OpenWriter(const std::string& session) {
 void PutChunksReactor::EndInput(const absl::Status& status) {
   absl::Status end = status;
   if (writer_ != nullptr) end.Update(CatchAll([&] { return writer_->Flush(); }));
-  grpc::Alarm* alarm = nullptr;
   Work work;
   {
     absl::MutexLock lock(&mutex_);
     AppendAcks();
     end_ = end;
-    alarm = alarm_.get();
+    quiet_alarms_ = 0;
     work = Decide();
   }
-  // Not under the lock, for its callback takes it. It rings no more, and nobody sets another one after end_.
-  alarm->Cancel();
   writer_.reset();
   Perform(work, end);
 }
@@ -205,7 +210,9 @@ PutChunksReactor::Work PutChunksReactor::Decide() {
     writing_ = true;
     return {.write = true};
   }
-  return {.finish = end_.has_value() && !alarm_set_};
+  if (!end_) return {};
+  if (!alarm_set_) return {.finish = true};
+  return {.silence = alarm_.get()};
 }
 
 // Nothing may follow Finish. That there is only one is sure: end_ is set once, the alarm ends once after it,
@@ -213,6 +220,8 @@ PutChunksReactor::Work PutChunksReactor::Decide() {
 // does no harm: it fails with the call, and OnDone waits for it.
 void PutChunksReactor::Perform(const Work& work, const absl::Status& end) {
   if (work.write) StartWrite(&response_);
+  // Not under the lock, for its callback takes it.
+  if (work.silence != nullptr) work.silence->Cancel();
   if (work.read) StartRead(&request_);
   if (work.finish) Finish(call_.End(end));
 }

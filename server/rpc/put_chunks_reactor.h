@@ -28,9 +28,9 @@ namespace corefleet {
 // the stream, what was verified is made durable first. A message that asks for it finishes the crash and ends
 // the stream.
 //
-// An alarm looks at the stream twice in a stall limit; when nothing has moved for a whole one, the stream
-// ends with DEADLINE_EXCEEDED, or is cancelled if its device does not even read. The alarm counts as an
-// operation of the stream: Finish comes after it.
+// An alarm looks at the stream twice in a stall limit; when no chunk has come for a whole one, the stream
+// ends with DEADLINE_EXCEEDED, or is cancelled if its device does not even read what it is told, which holds
+// for the last answer too. The alarm counts as an operation of the stream: Finish comes after it.
 //
 // Owns itself. A step holds the reactor as well, so that gRPC may be done with it while the step returns.
 class PutChunksReactor final : public grpc::ServerBidiReactor<v1::PutChunksRequest, v1::PutChunksResponse> {
@@ -47,6 +47,7 @@ class PutChunksReactor final : public grpc::ServerBidiReactor<v1::PutChunksReque
     bool write = false;
     bool read = false;
     bool finish = false;
+    grpc::Alarm* silence = nullptr;  // the alarm, when there is nothing left for it to look at
   };
 
   PutChunksReactor(grpc::CallbackServerContext* context, Rim* rim, Ingestor* ingestor);
@@ -60,7 +61,7 @@ class PutChunksReactor final : public grpc::ServerBidiReactor<v1::PutChunksReque
 
   void SetAlarm() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void OnAlarm(bool rang);
-  // True if nothing has moved for the whole limit while the stream waited for its device.
+  // True if the stream has waited for its device for the whole limit.
   bool Stalled() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   // On a worker, in the place of the step that never came.
   void EndStalled(bool cancel);
@@ -89,7 +90,7 @@ class PutChunksReactor final : public grpc::ServerBidiReactor<v1::PutChunksReque
   bool stalled_ ABSL_GUARDED_BY(mutex_) = false;     // ended for that: what is still read is dropped
   // The alarm is set, or its end uses the call: no Finish yet.
   bool alarm_set_ ABSL_GUARDED_BY(mutex_) = false;
-  int quiet_alarms_ ABSL_GUARDED_BY(mutex_) = 0;  // since anything moved
+  int quiet_alarms_ ABSL_GUARDED_BY(mutex_) = 0;  // since a chunk came or an answer went
   // A new one each time: an alarm must not be set again before its last callback has returned.
   std::unique_ptr<grpc::Alarm> alarm_ ABSL_GUARDED_BY(mutex_);
   // What the last answer says of the crash. A step sets it before end_; whoever decides after that takes it.
