@@ -1,8 +1,22 @@
 #include "server/analysis/analyzer.h"
 
+#include <sys/resource.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
 #include <algorithm>
 
 namespace corefleet {
+namespace {
+
+// Facts can wait and devices cannot: this thread, and what it starts, gets what others leave of the
+// processor. Not SCHED_IDLE, under which a thread that holds a lock may be kept waiting for ever.
+void StandBack() {
+  constexpr int kLeast = 19;
+  ::setpriority(PRIO_PROCESS, static_cast<id_t>(::syscall(SYS_gettid)), kLeast);
+}
+
+}  // namespace
 
 Analyzer::Analyzer(CrashReader* reader, int threads, absl::Duration poll) : reader_(reader), poll_(poll) {
   for (int i = 0; i < std::max(1, threads); ++i) threads_.emplace_back([this] { Work(); });
@@ -22,6 +36,7 @@ void Analyzer::Wake() {
 }
 
 void Analyzer::Work() {
+  StandBack();
   while (true) {
     const uint64_t seen = Wakes();
     // Whoever finds nothing, or no index, has a rest; whoever found a crash looks for the next one.

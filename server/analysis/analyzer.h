@@ -13,7 +13,8 @@
 namespace corefleet {
 
 // The threads that keep a CrashReader busy: at once when woken, and every `poll` in case another server
-// received the crash or a lease ran out. Thread-safe. The reader must outlive it.
+// received the crash or a lease ran out. They run at the lowest priority. Thread-safe. The reader must
+// outlive it.
 class Analyzer {
  public:
   // Starts `threads` threads, which look for waiting crashes at once.
