@@ -42,34 +42,34 @@ def bars(title, unit, rows):
 
 
 def lines(title, x_name, y_name, series, bands=()):
-    """Curves. `series`: {name: [(x, y)]}; `bands`: [(y, name)] dashed lines across."""
+    """Curves over words or numbers that stand side by side, in order. `series`: {name: {x: y}}, all x in the order of the
+    longest; `bands`: [(y, name)] dashed lines across."""
     width, height, left, right, top, bottom = 760, 400, 80, 200, 50, 60
-    points = [point for each in series.values() for point in each]
-    most_x = max(x for x, _ in points) or 1
-    most_y = 1.1 * max([y for _, y in points] + [y for y, _ in bands]) or 1
+    names = list(max(series.values(), key=len))
+    most_y = 1.1 * max([y for each in series.values() for y in each.values()] + [y for y, _ in bands]) or 1
 
     def place(x, y):
-        return left + x / most_x * (width - left - right), height - bottom - y / most_y * (height - top - bottom)
+        return left + (x + 0.5) / len(names) * (width - left - right), height - bottom - y / most_y * (height - top - bottom)
 
     parts = [_text(16, 26, title, extra='font-weight="bold"')]
     for part in range(5):
-        _, y = place(0, most_y * part / 4)
+        y = place(0, most_y * part / 4)[1]
         parts.append(f'<line x1="{left}" x2="{width - right}" y1="{y:.1f}" y2="{y:.1f}" stroke="#e2e8f0"/>')
-        parts.append(_text(left - 8, y + 4, f"{most_y * part / 4:,.0f}", "end"))
-    for x in sorted({x for x, _ in points}):
-        parts.append(_text(place(x, 0)[0], height - bottom + 20, f"{x:g}", "middle"))
+        parts.append(_text(left - 8, y + 4, f"{most_y * part / 4:,.{0 if most_y > 20 else 1}f}", "end"))
+    for index, name in enumerate(names):
+        parts.append(_text(place(index, 0)[0], height - bottom + 20, name, "middle"))
     parts.append(_text((left + width - right) / 2, height - 16, x_name, "middle"))
     parts.append(_text(16, 44, y_name))
     for value, name in bands:
-        _, y = place(0, value)
+        y = place(0, value)[1]
         parts.append(f'<line x1="{left}" x2="{width - right}" y1="{y:.1f}" y2="{y:.1f}" stroke="black" stroke-dasharray="5 4"/>')
         parts.append(_text(width - right + 8, y + 4, name))
     for index, (name, each) in enumerate(series.items()):
         colour = LINES[index % len(LINES)]
-        path = " ".join(f"{x:.1f},{y:.1f}" for x, y in (place(*point) for point in each))
+        points = [place(names.index(x), y) for x, y in each.items()]
+        path = " ".join(f"{x:.1f},{y:.1f}" for x, y in points)
         parts.append(f'<polyline points="{path}" fill="none" stroke="{colour}" stroke-width="2.5"/>')
-        for point in each:
-            x, y = place(*point)
+        for x, y in points:
             parts.append(f'<circle cx="{x:.1f}" cy="{y:.1f}" r="4" fill="{colour}"/>')
         parts.append(f'<rect x="{width - right + 8}" y="{top + 20 * index}" width="14" height="14" fill="{colour}"/>')
         parts.append(_text(width - right + 28, top + 12 + 20 * index, name))

@@ -26,12 +26,13 @@ class Settings:
     rgw_crashes: int          # per run: radosgw's store is memory or a file of limited size
 
 
-FULL = Settings("full", repetitions=5, other_repetitions=3, seconds=3, sizes=("256K", "2M", "16M"), devices=(1, 8, 32),
+FULL = Settings("full", repetitions=5, other_repetitions=2, seconds=3, sizes=("256K", "2M", "16M"), devices=(1, 8, 32),
                 both_encodings=True, slow_devices=200, slow_plan="4M", slow_fast_seconds=15,
                 grains=(65536, 262144, MIB, 5 * MIB), flaky_plan="16M", overload=(1, 2, 3, 4), overload_seconds=10,
                 rgw_crashes=300)
-SHORT = dataclasses.replace(FULL, name="short", repetitions=3, other_repetitions=1, seconds=2.5, both_encodings=False,
-                            overload_seconds=7)
+SHORT = dataclasses.replace(FULL, name="short", repetitions=3, other_repetitions=1, seconds=2, devices=(8, 32),
+                            both_encodings=False, slow_fast_seconds=10, grains=(262144, MIB), overload=(1, 4),
+                            overload_seconds=8)
 QUICK = dataclasses.replace(FULL, name="quick", repetitions=1, other_repetitions=1, seconds=1, sizes=("256K", "2M"),
                             devices=(8,), both_encodings=False, slow_devices=30, slow_plan="512K", slow_fast_seconds=3,
                             grains=(65536, 262144), flaky_plan="2M", overload=(1, 4), overload_seconds=3, rgw_crashes=30)

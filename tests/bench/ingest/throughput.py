@@ -69,7 +69,7 @@ class Throughput:
 
     def _head(self, number, servers, peers, nulls, database):
         with tempfile.TemporaryDirectory(prefix="corefleet-bench-") as folder:
-            self.loops.append(limits.plain_loop(HEAD_SIZE, min(2, self.settings.seconds), folder))
+            self.loops.append(limits.plain_loop(HEAD_SIZE, min(1.5, self.settings.seconds), folder))
             self.database.append(database.measure(max(1, int(self.settings.seconds) - 1)))
             for tls, server in servers.items():
                 for zstd in (False, True):
