@@ -70,21 +70,25 @@ class Scanner {
     return header;
   }
 
-  // Leaves the pack in pack_. A released one has no bytes any more that could be checked.
+  // Leaves the pack in pack_. A released one has no bytes any more that could be checked, only an end.
   absl::StatusOr<bool> IsWhole(uint64_t at, const RecordHeader& header) {
-    if (header.released) return true;
+    if (header.released) return LeadsOn(at, header);
     pack_.resize(header.size);
     RETURN_IF_ERROR(file_->ReadAt(at + kRecordHeaderBytes, absl::MakeSpan(pack_)));
     return Crc32c(pack_) == header.sum;
   }
 
+  // True when the file ends, or another header stands, where the record says that it ends.
+  absl::StatusOr<bool> LeadsOn(uint64_t at, const RecordHeader& header) {
+    const uint64_t next = at + kRecordHeaderBytes + header.size;
+    if (next == size_) return true;
+    ASSIGN_OR_RETURN(const auto follower, HeaderAt(next));
+    return follower.has_value();
+  }
+
   absl::StatusOr<uint64_t> NextBehind(uint64_t at, const std::optional<RecordHeader>& header) {
-    if (header) {
-      const uint64_t next = at + kRecordHeaderBytes + header->size;
-      if (next == size_) return next;
-      ASSIGN_OR_RETURN(const auto follower, HeaderAt(next));
-      if (follower) return next;
-    }
+    ASSIGN_OR_RETURN(const bool leads_on, header ? LeadsOn(at, *header) : false);
+    if (leads_on) return at + kRecordHeaderBytes + header->size;
     return FindRecord(at + 1);
   }
 
