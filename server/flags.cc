@@ -19,6 +19,17 @@ ABSL_FLAG(std::string, ingest_address, "127.0.0.1:7443",
           "host:port for devices (gRPC). Port 0: any free one.");
 ABSL_FLAG(std::string, archive_address, "127.0.0.1:7444", "host:port for engineers (gRPC).");
 ABSL_FLAG(std::string, http_address, "127.0.0.1:7480", "host:port for /metrics, /healthz and /readyz.");
+ABSL_FLAG(std::string, ingest_cert, "",
+          "TLS for devices: the port's certificate chain, PEM. Read again when it changes.");
+ABSL_FLAG(std::string, ingest_key, "", "The key of --ingest_cert, PEM.");
+ABSL_FLAG(std::string, ingest_client_roots, "", "Who signs devices' certificates, PEM. Devices need one.");
+ABSL_FLAG(std::string, archive_cert, "", "TLS for engineers: the port's certificate chain, PEM.");
+ABSL_FLAG(std::string, archive_key, "", "The key of --archive_cert, PEM.");
+ABSL_FLAG(std::string, archive_client_roots, "", "Who signs engineers' certificates, PEM.");
+ABSL_FLAG(std::string, archive_tokens, "",
+          "Engineers who come with a token: lines NAME:ROLE:SHA256, ROLE one of viewer, engineer, admin.");
+ABSL_FLAG(std::string, http_cert, "", "TLS for the HTTP port: its certificate chain, PEM.");
+ABSL_FLAG(std::string, http_key, "", "The key of --http_cert, PEM.");
 ABSL_FLAG(bool, insecure, false, "Allow plaintext on addresses that other machines can reach.");
 ABSL_FLAG(std::string, postgres_user, "postgres",
           "Whom the private PostgreSQL runs as when corefleetd is root; PostgreSQL refuses root.");
@@ -32,6 +43,9 @@ ABSL_FLAG(absl::Duration, orphan_grace, absl::Hours(24),
           "For how long such a pack stays in any case. An hour at least.");
 ABSL_FLAG(uint64_t, scrub_bytes_per_day, uint64_t{64} << 30,
           "How much of what is stored is checked against its digests in a day. 0: nothing.");
+ABSL_FLAG(absl::Duration, watchdog_interval, absl::Seconds(5),
+          "How often the server asks its own ports whether they answer; after three misses it ends with 75. "
+          "0: never.");
 ABSL_FLAG(std::string, log_level, "info", "debug, info, warning or error.");
 
 namespace corefleet {
@@ -62,15 +76,25 @@ absl::StatusOr<ServerOptions> OptionsFromCommandLine(int argc, char** argv) {
   const std::vector<char*> rest = absl::ParseCommandLine(argc, argv);
   if (rest.size() > 1)
     return absl::InvalidArgumentError(absl::StrCat("what is \"", rest[1], "\"? See --help"));
-  ServerOptions options{.data_dir = absl::GetFlag(FLAGS_data_dir),
-                        .database = absl::GetFlag(FLAGS_database),
-                        .ingest_address = absl::GetFlag(FLAGS_ingest_address),
-                        .archive_address = absl::GetFlag(FLAGS_archive_address),
-                        .http_address = absl::GetFlag(FLAGS_http_address),
-                        .insecure = absl::GetFlag(FLAGS_insecure),
-                        .postgres_user = absl::GetFlag(FLAGS_postgres_user),
-                        .workers = absl::GetFlag(FLAGS_workers),
-                        .session_ttl = absl::GetFlag(FLAGS_session_ttl)};
+  ServerOptions options{
+      .data_dir = absl::GetFlag(FLAGS_data_dir),
+      .database = absl::GetFlag(FLAGS_database),
+      .ingest_address = absl::GetFlag(FLAGS_ingest_address),
+      .archive_address = absl::GetFlag(FLAGS_archive_address),
+      .http_address = absl::GetFlag(FLAGS_http_address),
+      .insecure = absl::GetFlag(FLAGS_insecure),
+      .ingest_tls = {.certificate = absl::GetFlag(FLAGS_ingest_cert),
+                     .key = absl::GetFlag(FLAGS_ingest_key),
+                     .client_roots = absl::GetFlag(FLAGS_ingest_client_roots)},
+      .archive_tls = {.certificate = absl::GetFlag(FLAGS_archive_cert),
+                      .key = absl::GetFlag(FLAGS_archive_key),
+                      .client_roots = absl::GetFlag(FLAGS_archive_client_roots)},
+      .http_tls = {.certificate = absl::GetFlag(FLAGS_http_cert), .key = absl::GetFlag(FLAGS_http_key)},
+      .archive_tokens = absl::GetFlag(FLAGS_archive_tokens),
+      .postgres_user = absl::GetFlag(FLAGS_postgres_user),
+      .workers = absl::GetFlag(FLAGS_workers),
+      .session_ttl = absl::GetFlag(FLAGS_session_ttl),
+      .watchdog_interval = absl::GetFlag(FLAGS_watchdog_interval)};
   ASSIGN_OR_RETURN(options.reconcile.release, ParseOrphanRelease(absl::GetFlag(FLAGS_release_orphans)));
   options.reconcile.grace = absl::GetFlag(FLAGS_orphan_grace);
   options.reconcile.scrub_bytes_per_day = absl::GetFlag(FLAGS_scrub_bytes_per_day);

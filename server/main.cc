@@ -2,8 +2,11 @@
 
 #include <pthread.h>
 #include <signal.h>
+#include <unistd.h>
 
 #include <cstdio>
+#include <optional>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "base/clock.h"
@@ -20,13 +23,19 @@
 #include "server/ingest/session_expiry.h"
 #include "server/metrics/index_gauges.h"
 #include "server/metrics/server_metrics.h"
+#include "server/port_identities.h"
 #include "server/readiness.h"
 #include "server/reconcile/reconcile_schedule.h"
 #include "server/reconcile/reconciler.h"
 #include "server/rpc/archive_service.h"
+#include "server/rpc/grpc_log.h"
+#include "server/rpc/health_probe.h"
 #include "server/rpc/ingest_service.h"
 #include "server/rpc/rpc_server.h"
 #include "server/storage_setup.h"
+#include "server/watchdog/descriptor_limit.h"
+#include "server/watchdog/own_certificate.h"
+#include "server/watchdog/watchdog.h"
 
 namespace corefleet {
 namespace {
@@ -34,13 +43,27 @@ namespace {
 constexpr int kMaxCalls = 4096;
 constexpr int kArchiveThreads = 4;
 constexpr absl::Duration kDrain = absl::Seconds(5);
+// sysexits.h's EX_TEMPFAIL: start it again.
+constexpr int kWatchdogGaveUp = 75;
 
-// server/rpc and server/metrics do not know each other.
+// The rims and server/metrics do not know each other.
 class RpcCounter final : public RpcMetrics {
  public:
   explicit RpcCounter(ServerMetrics* metrics) : metrics_(metrics) {}
   void RpcDone(absl::string_view method, absl::StatusCode code, absl::Duration took) override {
     metrics_->RpcDone(method, code, took);
+  }
+
+ private:
+  ServerMetrics* const metrics_;
+};
+
+class IdentityCounter final : public IdentityMetrics {
+ public:
+  explicit IdentityCounter(ServerMetrics* metrics) : metrics_(metrics) {}
+  void FilesReloaded(absl::string_view what, bool loaded) override { metrics_->FilesReloaded(what, loaded); }
+  void CertificateShown(absl::string_view port, absl::Time not_after) override {
+    metrics_->CertificateShown(port, not_after);
   }
 
  private:
@@ -58,6 +81,18 @@ sigset_t BlockStopSignals() {
   return signals;
 }
 
+// A port that is full closes the watchdog's connection as well, and that is an answer.
+Watchdog::Port Watched(const char* name, const RpcServer& server, bool tls, const OwnCertificate& own,
+                       Clock* clock) {
+  const HealthProbe probe{
+      .address = server.address(), .tls = tls, .certificate = own.certificate, .key = own.key};
+  return {.name = name, .ask = [&server, probe, clock](absl::Duration timeout) {
+            const int64_t refused = server.refused();
+            const absl::Status answer = probe.Ask(clock, timeout);
+            return server.refused() > refused ? absl::OkStatus() : answer;
+          }};
+}
+
 std::string FrontPage(const std::string& ingest, const std::string& archive) {
   return absl::StrCat("corefleetd\n\ndevices   ", ingest, " (gRPC corefleet.v1.CrashIngest)\nengineers ",
                       archive, " (gRPC corefleet.v1.CrashArchive)\nhttp      /metrics /healthz /readyz\n");
@@ -65,6 +100,13 @@ std::string FrontPage(const std::string& ingest, const std::string& archive) {
 
 absl::Status Serve(const ServerOptions& options, const sigset_t& stop_signals) {
   Clock* const clock = Clock::Real();
+  ASSIGN_OR_RETURN(const int descriptors, RaiseDescriptorLimit());
+  const DescriptorShares shares = ShareDescriptors(descriptors);
+  ASSIGN_OR_RETURN(const OwnCertificate own, MakeOwnCertificate(clock->Now()));
+  ServerMetrics metrics;
+  IdentityCounter identity_counter(&metrics);
+  ASSIGN_OR_RETURN(const auto identities,
+                   PortIdentities::Read(options, own.certificate, clock, &identity_counter));
   ASSIGN_OR_RETURN(const ServerStorage storage, OpenStorage(options, clock));
   CrashIndex* const index = storage.index.get();
   PackStore* const store = storage.store.get();
@@ -76,7 +118,6 @@ absl::Status Serve(const ServerOptions& options, const sigset_t& stop_signals) {
   dumps.scratch_folder = storage.data_dir->path();
   dumps.min_free_bytes += limits.min_free_bytes;
   const ChildDumpOpener opener(dumps);
-  ServerMetrics metrics;
   IndexGauges gauges(index, store, clock);
   RpcCounter rpc_counter(&metrics);
   CrashReader reader({.index = index, .store = store, .clock = clock, .metrics = &metrics, .opener = &opener},
@@ -97,14 +138,26 @@ absl::Status Serve(const ServerOptions& options, const sigset_t& stop_signals) {
 
   Rim ingest_rim(options.workers, kMaxCalls, clock, &rpc_counter);
   IngestService ingest_service(&ingest_rim, &ingestor);
-  const RpcLimits device_limits{.max_idle = absl::Minutes(5), .max_age = absl::Minutes(30)};
-  ASSIGN_OR_RETURN(const auto ingest, RpcServer::Start(options.ingest_address, &ingest_service,
-                                                       v1::CrashIngest::service_full_name(), device_limits));
+  const RpcLimits device_limits{
+      .max_idle = absl::Minutes(5), .max_age = absl::Minutes(30), .max_descriptor = shares.ingest_below};
+  ASSIGN_OR_RETURN(
+      const auto ingest,
+      RpcServer::Start(options.ingest_address, &ingest_service, v1::CrashIngest::service_full_name(),
+                       device_limits, {.tls = identities->ingest, .on_connection = [&metrics](bool accepted) {
+                                         metrics.ConnectionSeen("ingest", accepted);
+                                       }}));
   Rim archive_rim(kArchiveThreads, kMaxCalls, clock, &rpc_counter);
-  ArchiveService archive_service(&archive_rim, &archive);
-  ASSIGN_OR_RETURN(const auto engineers,
-                   RpcServer::Start(options.archive_address, &archive_service,
-                                    v1::CrashArchive::service_full_name(), RpcLimits()));
+  const ArchiveAccess access(identities->tokens);
+  ArchiveService archive_service(&archive_rim, &archive, &access);
+  ASSIGN_OR_RETURN(const auto engineers, RpcServer::Start(options.archive_address, &archive_service,
+                                                          v1::CrashArchive::service_full_name(),
+                                                          {.max_descriptor = shares.archive_below},
+                                                          {.tls = identities->archive,
+                                                           .clients = ClientCertificates::kOptional,
+                                                           .reflection = true,
+                                                           .on_connection = [&metrics](bool accepted) {
+                                                             metrics.ConnectionSeen("archive", accepted);
+                                                           }}));
   Readiness readiness(index, store, limits.min_free_bytes, [&](bool ready) {
     ingest->SetServing(ready);
     engineers->SetServing(ready);
@@ -114,7 +167,8 @@ absl::Status Serve(const ServerOptions& options, const sigset_t& stop_signals) {
                    HttpServer::Start(http_address.host, http_address.port,
                                      {.metrics = [&] { return metrics.Scrape(gauges.Read()); },
                                       .ready = [&] { return readiness.status(); },
-                                      .front = FrontPage(ingest->address(), engineers->address())}));
+                                      .front = FrontPage(ingest->address(), engineers->address())},
+                                     identities->http));
   const std::string http_at =
       absl::StrCat(options.http_address.substr(0, options.http_address.rfind(':')), ":", http->port());
   ASSIGN_OR_RETURN(auto addresses,
@@ -124,9 +178,19 @@ absl::Status Serve(const ServerOptions& options, const sigset_t& stop_signals) {
   Log(LogLevel::kInfo, "listening",
       {{"ingest", ingest->address()}, {"archive", engineers->address()}, {"http", http_at}});
 
+  std::optional<Watchdog> watchdog;
+  if (options.watchdog_interval > absl::ZeroDuration()) {
+    watchdog.emplace(Watchdog::Options{.every = options.watchdog_interval},
+                     std::vector<Watchdog::Port>{
+                         Watched("ingest", *ingest, identities->ingest != nullptr, own, clock),
+                         Watched("archive", *engineers, identities->archive != nullptr, {}, clock)},
+                     [] { _exit(kWatchdogGaveUp); });
+  }
+
   int signal_number = 0;
   sigwait(&stop_signals, &signal_number);
   Log(LogLevel::kInfo, "stopping", {{"signal", std::to_string(signal_number)}});
+  watchdog.reset();
   addresses.reset();
   ingest->SetServing(false);
   engineers->SetServing(false);
@@ -146,6 +210,7 @@ int main(int argc, char** argv) {
     return 2;
   }
   corefleet::SetLogLevel(options->log_level);
+  corefleet::LogWhatGrpcSays();
   const sigset_t stop_signals = corefleet::BlockStopSignals();
   if (const absl::Status status = corefleet::Serve(*options, stop_signals); !status.ok()) {
     corefleet::Log(corefleet::LogLevel::kError, "cannot serve", {{"why", status.ToString()}});

@@ -14,15 +14,50 @@ namespace {
 constexpr int kMaxWorkers = 256;
 constexpr absl::Duration kLeastOrphanGrace = absl::Hours(1);
 
-absl::Status ValidateAddress(absl::string_view flag, const std::string& address, bool insecure) {
+absl::Status ValidateAddress(absl::string_view port, const std::string& address, bool tls, bool insecure) {
   const auto parsed = ParseHostPort(address);
-  if (!parsed.ok()) return absl::InvalidArgumentError(absl::StrCat(flag, ": ", parsed.status().message()));
-  if (insecure || IsLoopback(parsed->host)) return absl::OkStatus();
-  return absl::InvalidArgumentError(absl::StrCat(
-      flag, "=", address,
-      " can be reached from other machines, and this version has no TLS yet: whoever reaches it sends "
-      "and reads kernel memory in plain text. Give --insecure to allow that, or put a TLS proxy in "
-      "front and listen on 127.0.0.1."));
+  if (!parsed.ok()) {
+    return absl::InvalidArgumentError(absl::StrCat("--", port, "_address: ", parsed.status().message()));
+  }
+  if (tls || insecure || IsLoopback(parsed->host)) return absl::OkStatus();
+  return absl::InvalidArgumentError(
+      absl::StrCat("--", port, "_address=", address,
+                   " can be reached from other machines, and whoever reaches it sends and reads kernel "
+                   "memory in plain text. "
+                   "Give --",
+                   port, "_cert and --", port,
+                   "_key (deploy/certificates makes some to try), or --insecure if that "
+                   "is what you want."));
+}
+
+absl::Status ValidateTls(absl::string_view port, const TlsFiles& files) {
+  if (files.certificate.empty() == files.key.empty() &&
+      (!files.certificate.empty() || files.client_roots.empty())) {
+    return absl::OkStatus();
+  }
+  return absl::InvalidArgumentError(
+      absl::StrCat("--", port, "_cert and --", port, "_key go together, and the client roots need both"));
+}
+
+absl::Status ValidatePorts(const ServerOptions& options) {
+  RETURN_IF_ERROR(ValidateTls("ingest", options.ingest_tls));
+  RETURN_IF_ERROR(ValidateTls("archive", options.archive_tls));
+  RETURN_IF_ERROR(ValidateTls("http", options.http_tls));
+  const bool ingest_tls = !options.ingest_tls.certificate.empty();
+  const bool archive_tls = !options.archive_tls.certificate.empty();
+  if (ingest_tls && options.ingest_tls.client_roots.empty()) {
+    return absl::InvalidArgumentError(
+        "--ingest_cert needs --ingest_client_roots: a device is who its certificate says, and nobody else");
+  }
+  if (archive_tls && options.archive_tls.client_roots.empty() && options.archive_tokens.empty()) {
+    return absl::InvalidArgumentError(
+        "--archive_cert needs --archive_client_roots or --archive_tokens, or else nobody could read "
+        "anything");
+  }
+  RETURN_IF_ERROR(ValidateAddress("ingest", options.ingest_address, ingest_tls, options.insecure));
+  RETURN_IF_ERROR(ValidateAddress("archive", options.archive_address, archive_tls, options.insecure));
+  return ValidateAddress("http", options.http_address, !options.http_tls.certificate.empty(),
+                         options.insecure);
 }
 
 }  // namespace
@@ -77,12 +112,13 @@ absl::Status Validate(const ServerOptions& options) {
               "everything, a private database too"
             : "--database keeps the index elsewhere, and the crashes' bytes still need --data_dir=DIR");
   }
-  RETURN_IF_ERROR(ValidateAddress("--ingest_address", options.ingest_address, options.insecure));
-  RETURN_IF_ERROR(ValidateAddress("--archive_address", options.archive_address, options.insecure));
-  RETURN_IF_ERROR(ValidateAddress("--http_address", options.http_address, options.insecure));
+  RETURN_IF_ERROR(ValidatePorts(options));
   if (options.workers < 1 || options.workers > kMaxWorkers) {
     return absl::InvalidArgumentError(
         absl::StrCat("--workers is ", options.workers, " and not 1 to ", kMaxWorkers));
+  }
+  if (options.watchdog_interval < absl::ZeroDuration()) {
+    return absl::InvalidArgumentError("--watchdog_interval is negative");
   }
   if (options.session_ttl < absl::Minutes(1)) {
     return absl::InvalidArgumentError("--session_ttl is shorter than a minute: no upload could resume");

@@ -12,6 +12,14 @@
 
 namespace corefleet {
 
+// PEM files of one port. All empty: it speaks plaintext.
+struct TlsFiles {
+  std::string certificate;  // the chain, the port's own first
+  std::string key;
+  std::string
+      client_roots;  // who signs the certificates of those who may connect; empty: nobody is asked for one
+};
+
 // What the operator decides. Made from the command line once, checked once, then passed by reference.
 struct ServerOptions {
   // Holds the segments and, without `database`, the private database.
@@ -24,11 +32,18 @@ struct ServerOptions {
   std::string http_address = "127.0.0.1:7480";
   // Plaintext on addresses that others can reach.
   bool insecure = false;
+  TlsFiles ingest_tls;
+  TlsFiles archive_tls;
+  TlsFiles http_tls;
+  // Engineers who come with a token: a line NAME:ROLE:SHA256 each. Empty: none do.
+  std::string archive_tokens;
   // Whom the private database runs as when this process is root.
   std::string postgres_user = "postgres";
   // Threads that verify chunks and wait for disk and database.
   int workers = 8;
   absl::Duration session_ttl = absl::Hours(7 * 24);
+  // How often the server asks its own ports whether they answer; after three misses it ends. Zero: never.
+  absl::Duration watchdog_interval = absl::Seconds(5);
   // How rows and packs are compared, and what becomes of packs that no row names.
   ReconcileOptions reconcile;
   LogLevel log_level = LogLevel::kInfo;

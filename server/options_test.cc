@@ -34,6 +34,34 @@ TEST(OptionsTest, AddressesThatOthersReachNeedInsecure) {
   }
 }
 
+TEST(OptionsTest, WithTlsOthersMayReachAPort) {
+  ServerOptions options = Good();
+  options.ingest_address = "0.0.0.0:7443";
+  options.ingest_tls = {.certificate = "c", .key = "k", .client_roots = "r"};
+  EXPECT_TRUE(Validate(options).ok()) << Validate(options);
+  options.archive_address = "0.0.0.0:7444";
+  EXPECT_THAT(std::string(Validate(options).message()), HasSubstr("--archive_cert"));
+  options.archive_tls = {.certificate = "c", .key = "k"};
+  options.archive_tokens = "t";
+  EXPECT_TRUE(Validate(options).ok()) << Validate(options);
+}
+
+TEST(OptionsTest, TlsNeedsAllItsFiles) {
+  const auto refused = [](const TlsFiles& ingest, const TlsFiles& archive) {
+    ServerOptions options = Good();
+    options.ingest_tls = ingest;
+    options.archive_tls = archive;
+    return absl::IsInvalidArgument(Validate(options));
+  };
+  EXPECT_TRUE(refused({.certificate = "c"}, {}));
+  EXPECT_TRUE(refused({.key = "k"}, {}));
+  EXPECT_TRUE(refused({.client_roots = "r"}, {}));
+  EXPECT_TRUE(refused({.certificate = "c", .key = "k"}, {})) << "devices without certificates";
+  EXPECT_TRUE(refused({}, {.certificate = "c", .key = "k"})) << "engineers without certificate or token";
+  EXPECT_TRUE(refused({}, {.certificate = "c", .client_roots = "r"}));
+  EXPECT_FALSE(refused({}, {.certificate = "c", .key = "k", .client_roots = "r"}));
+}
+
 TEST(OptionsTest, RefusesWhatIsNoAddress) {
   for (const char* address :
        {"", "7443", ":7443", "127.0.0.1", "127.0.0.1:x", "127.0.0.1:65536", "[::1:80"}) {

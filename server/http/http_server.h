@@ -7,6 +7,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "server/identity/tls_material.h"
 
 namespace corefleet {
 
@@ -27,9 +28,11 @@ class HttpServer {
     std::string front;  // plain text
   };
 
-  // `host` is a name or an address, without brackets; port 0 takes a free one.
+  // `host` is a name or an address, without brackets; port 0 takes a free one. With `tls`, TLS 1.3 only, with
+  // what `tls` holds at the time of each connection; without, plaintext.
   //   UNAVAILABLE  the address cannot be listened on
-  static absl::StatusOr<std::unique_ptr<HttpServer>> Start(const std::string& host, int port, Pages pages);
+  static absl::StatusOr<std::unique_ptr<HttpServer>> Start(const std::string& host, int port, Pages pages,
+                                                           std::shared_ptr<const TlsIdentity> tls = nullptr);
   // Stops at once.
   ~HttpServer();
   HttpServer(const HttpServer&) = delete;

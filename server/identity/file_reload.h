@@ -13,20 +13,14 @@
 #include "absl/strings/string_view.h"
 #include "absl/synchronization/mutex.h"
 #include "absl/time/time.h"
+#include "server/identity/identity_metrics.h"
 
 namespace corefleet {
 
-// What file reloading has to say to whoever counts. Does nothing by itself.
-class ReloadMetrics {
- public:
-  virtual ~ReloadMetrics() = default;
-  // `what` is one of the names given to FileReload::Add.
-  virtual void FilesReloaded(absl::string_view what, bool loaded) {}
-};
-
-// Reads files, and reads them again when they change: certificates, roots and tokens are exchanged under a server
-// that runs. They are looked at by their names every few seconds, so writing, renaming and swapping of symbolic
-// links are all seen. What does not make sense is logged and counted, and what was read before stays in force.
+// Reads files, and reads them again when they change: certificates, roots and tokens are exchanged under a
+// server that runs. They are looked at by their names every few seconds, so writing, renaming and swapping of
+// symbolic links are all seen. What does not make sense is logged and counted, and what was read before stays
+// in force.
 //
 // Add everything, then Start. Thread-safe from then on.
 class FileReload {
@@ -34,14 +28,14 @@ class FileReload {
   // The contents, in the order of the paths. Anything but OK: they are not taken, and why.
   using Apply = std::function<absl::Status(std::vector<std::string> contents)>;
 
-  explicit FileReload(ReloadMetrics* metrics) : metrics_(metrics) {}
+  explicit FileReload(IdentityMetrics* metrics) : metrics_(metrics) {}
   // Stops.
   ~FileReload();
   FileReload(const FileReload&) = delete;
   FileReload& operator=(const FileReload&) = delete;
 
-  // Reads `paths` and calls `apply` with what is in them, now, and again whenever one of them changed. `what` says
-  // in logs and metrics what they are, and must live for ever.
+  // Reads `paths` and calls `apply` with what is in them, now, and again whenever one of them changed. `what`
+  // says in logs and metrics what they are, and must live for ever.
   //   INVALID_ARGUMENT  `apply` did not take them, or a file is larger than 1 MiB
   //   NOT_FOUND, PERMISSION_DENIED, UNAVAILABLE  a file cannot be read
   absl::Status Add(absl::string_view what, std::vector<std::string> paths, Apply apply);
@@ -72,7 +66,7 @@ class FileReload {
   static absl::Status Load(Watched* watched);
   void Run(absl::Duration every);
 
-  ReloadMetrics* const metrics_;
+  IdentityMetrics* const metrics_;
   absl::Mutex looking_;
   std::vector<Watched> watched_ ABSL_GUARDED_BY(looking_);
   absl::Mutex mutex_;

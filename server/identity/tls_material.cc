@@ -7,6 +7,7 @@
 #include <openssl/x509.h>
 
 #include <ctime>
+#include <memory>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -44,7 +45,9 @@ absl::Time TimeOf(const ASN1_TIME* time) {
 absl::Status CheckTime(X509* certificate, absl::Time now) {
   const absl::Time from = TimeOf(X509_get0_notBefore(certificate));
   const absl::Time to = TimeOf(X509_get0_notAfter(certificate));
-  const auto when = [](absl::Time t) { return absl::FormatTime("%Y-%m-%d %H:%M UTC", t, absl::UTCTimeZone()); };
+  const auto when = [](absl::Time t) {
+    return absl::FormatTime("%Y-%m-%d %H:%M UTC", t, absl::UTCTimeZone());
+  };
   if (now >= to) return absl::InvalidArgumentError(absl::StrCat("the certificate has expired on ", when(to)));
   if (now < from) {
     return absl::InvalidArgumentError(absl::StrCat("the certificate is valid from ", when(from), " on only"));
@@ -74,7 +77,8 @@ absl::StatusOr<TlsMaterial> CheckTlsMaterial(std::string certificate_chain, std:
       PEM_read_bio_PrivateKey(Reading(private_key).get(), nullptr, NoPassphrase, nullptr));
   ERR_clear_error();
   if (certificate == nullptr) return absl::InvalidArgumentError("there is no certificate in PEM");
-  if (key == nullptr) return absl::InvalidArgumentError("there is no private key in PEM without a passphrase");
+  if (key == nullptr)
+    return absl::InvalidArgumentError("there is no private key in PEM without a passphrase");
   const bool belongs = X509_check_private_key(certificate.get(), key.get()) == 1;
   ERR_clear_error();
   if (!belongs) return absl::InvalidArgumentError("the private key is not the certificate's");

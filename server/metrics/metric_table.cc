@@ -73,6 +73,19 @@ constexpr MetricSpec kTable[] = {
      "method: the services' methods; code: the status codes, in words", "gRPC calls that ended."},
     {"corefleet_rpc_seconds", kHistogram, "seconds", "method: the services' methods",
      "gRPC calls from their start to their end; a stream lasts as long as its client keeps it."},
+    // Connections, and who may make them.
+    {"corefleet_connections_total", kCounter, "connections",
+     "port: ingest, archive; outcome: accepted, refused",
+     "Connections of the gRPC ports. `refused`: so many descriptors were in use that the rest is kept for "
+     "what is "
+     "under way."},
+    {"corefleet_reloads_total", kCounter, "changes",
+     "what: ingest_tls, archive_tls, http_tls, archive_tokens; outcome: loaded, refused",
+     "Changed certificates, keys, roots and tokens that were read again. `refused`: they make no sense, and "
+     "those "
+     "before stay in force; look at the log."},
+    {"corefleet_certificate_end_timestamp_seconds", kGauge, "seconds", "port: ingest, archive, http",
+     "When the certificate that this port shows ends, since 1970; 0 for a port without TLS."},
     // What is stored. Read from the index at most every two seconds.
     {"corefleet_crashes", kGauge, "crashes", "state: RECEIVED, COMPLETE, PARTIAL, LOG_ONLY, UNREADABLE",
      "Crashes in the archive."},

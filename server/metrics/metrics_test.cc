@@ -54,6 +54,21 @@ TEST(ServerMetricsTest, WritesExactlyWhatTheTableLists) {
   EXPECT_EQ(written, listed);
 }
 
+TEST(ServerMetricsTest, PortsAndTheirCertificates) {
+  ServerMetrics metrics;
+  metrics.ConnectionSeen("ingest", true);
+  metrics.ConnectionSeen("archive", false);
+  metrics.ConnectionSeen("elsewhere", true);
+  metrics.FilesReloaded("http_tls", false);
+  metrics.CertificateShown("ingest", absl::FromUnixSeconds(1'800'000'000));
+  const std::string scrape = metrics.Scrape({});
+  EXPECT_THAT(scrape, HasSubstr("corefleet_connections_total{outcome=\"accepted\",port=\"ingest\"} 1"));
+  EXPECT_THAT(scrape, HasSubstr("corefleet_connections_total{outcome=\"refused\",port=\"archive\"} 1"));
+  EXPECT_THAT(scrape, HasSubstr("corefleet_reloads_total{outcome=\"refused\",what=\"http_tls\"} 1"));
+  EXPECT_THAT(scrape, HasSubstr("corefleet_certificate_end_timestamp_seconds{port=\"ingest\"} 1800000000"));
+  EXPECT_THAT(scrape, Not(HasSubstr("elsewhere")));
+}
+
 TEST(ServerMetricsTest, CountsByClosedLabels) {
   ServerMetrics metrics;
   metrics.SessionBegun(BeginOutcome::kNew);

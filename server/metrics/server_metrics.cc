@@ -8,8 +8,11 @@
 
 #include <algorithm>
 #include <map>
+#include <utility>
 #include <vector>
 
+#include "absl/strings/str_cat.h"
+#include "absl/types/span.h"
 #include "core/analyze.h"
 #include "core/taint/taint.h"
 #include "server/metrics/metric_table.h"
@@ -71,6 +74,38 @@ std::vector<Counter*> ByLabel(const char* name, const char* label, int count, ab
   for (int i = 0; i < count; ++i) counters.push_back(&family.Add({{label, std::string(word(i))}}));
   return counters;
 }
+
+// One metric for each combination of the words of closed lists, there from the start.
+template <typename Metric>
+class Labelled {
+ public:
+  using Lists = std::vector<std::pair<std::string, std::vector<std::string>>>;
+  Labelled(const Lists& lists, Family<Metric>& family) { AddAll(lists, {}, "", &family); }
+
+  // Null when a word is not in its list.
+  Metric* At(std::initializer_list<absl::string_view> words) const {
+    std::string key;
+    for (const absl::string_view word : words) absl::StrAppend(&key, word, "/");
+    const auto found = metrics_.find(key);
+    return found == metrics_.end() ? nullptr : found->second;
+  }
+
+ private:
+  void AddAll(absl::Span<const typename Lists::value_type> lists, const prometheus::Labels& labels,
+              const std::string& key, Family<Metric>* family) {
+    if (lists.empty()) {
+      metrics_[key] = &family->Add(labels);
+      return;
+    }
+    for (const std::string& word : lists[0].second) {
+      prometheus::Labels more = labels;
+      more[lists[0].first] = word;
+      AddAll(lists.subspan(1), more, absl::StrCat(key, word, "/"), family);
+    }
+  }
+
+  std::map<std::string, Metric*> metrics_;
+};
 
 std::string LetterOf(uint32_t bit) {
   const TaintBit taint = DescribeTaintBit(bit);
@@ -155,6 +190,14 @@ struct ServerMetrics::Families {
   Counter* removed_segments = One("corefleet_reconcile_removed_segments_total", &registry);
   Counter* scrubbed_bytes = One("corefleet_scrubbed_bytes_total", &registry);
   Counter* scrub_damaged_packs = One("corefleet_scrub_damaged_packs_total", &registry);
+  Labelled<Counter> connections = {{{"port", {"ingest", "archive"}}, {"outcome", {"accepted", "refused"}}},
+                                   Counters("corefleet_connections_total", &registry)};
+  Labelled<Counter> reloads = {{{"what", {"ingest_tls", "archive_tls", "http_tls", "archive_tokens"}},
+                                {"outcome", {"loaded", "refused"}}},
+                               Counters("corefleet_reloads_total", &registry)};
+  Labelled<Gauge> certificate_ends = {
+      {{"port", {"ingest", "archive", "http"}}},
+      Build(prometheus::BuildGauge(), "corefleet_certificate_end_timestamp_seconds", &registry)};
   Family<Counter>& rpcs = Counters("corefleet_rpcs_total", &registry);
   Family<Histogram>& rpc_seconds = Histograms("corefleet_rpc_seconds", &registry);
 };
@@ -229,6 +272,21 @@ void ServerMetrics::RpcDone(absl::string_view method, absl::StatusCode code, abs
   // Add gives the one that is there, if there is one.
   families_->rpcs.Add({{"method", name}, {"code", word}}).Increment();
   families_->rpc_seconds.Add({{"method", name}}, kSeconds).Observe(absl::ToDoubleSeconds(took));
+}
+
+void ServerMetrics::ConnectionSeen(absl::string_view port, bool accepted) {
+  Counter* counter = families_->connections.At({port, accepted ? "accepted" : "refused"});
+  if (counter != nullptr) counter->Increment();
+}
+
+void ServerMetrics::FilesReloaded(absl::string_view what, bool loaded) {
+  Counter* counter = families_->reloads.At({what, loaded ? "loaded" : "refused"});
+  if (counter != nullptr) counter->Increment();
+}
+
+void ServerMetrics::CertificateShown(absl::string_view port, absl::Time not_after) {
+  Gauge* gauge = families_->certificate_ends.At({port});
+  if (gauge != nullptr) gauge->Set(absl::ToUnixSeconds(not_after));
 }
 
 std::string ServerMetrics::Scrape(const StoredCounts& counts) const {

@@ -42,6 +42,11 @@ class ServerMetrics final : public IngestMetrics, public AnalysisMetrics, public
   // of the services' is counted as "other".
   void RpcDone(absl::string_view method, absl::StatusCode code, absl::Duration took);
 
+  // What the ports report, in the same way. Labels that are not in the table's lists are counted nowhere.
+  void ConnectionSeen(absl::string_view port, bool accepted);
+  void FilesReloaded(absl::string_view what, bool loaded);
+  void CertificateShown(absl::string_view port, absl::Time not_after);
+
   // Everything in Prometheus' text format, version 0.0.4.
   std::string Scrape(const StoredCounts& counts) const;
 

@@ -3,14 +3,17 @@
 
 #include "corefleet/v1/archive.grpc.pb.h"
 #include "server/archive/archive.h"
+#include "server/rpc/archive_access.h"
 #include "server/rpc/rim.h"
 
 namespace corefleet {
 
-// CrashArchive (proto/corefleet/v1/archive.proto) over an Archive. Both must outlive every call.
+// CrashArchive (proto/corefleet/v1/archive.proto) over an Archive, for those whom `access` lets in. Whoever
+// reads memory leaves a line in the log: who, which crash, what. All must outlive every call.
 class ArchiveService final : public v1::CrashArchive::CallbackService {
  public:
-  ArchiveService(Rim* rim, Archive* archive) : rim_(rim), archive_(archive) {}
+  ArchiveService(Rim* rim, Archive* archive, const ArchiveAccess* access)
+      : rim_(rim), archive_(archive), access_(access) {}
 
   grpc::ServerUnaryReactor* ListCrashes(grpc::CallbackServerContext* context,
                                         const v1::ListCrashesRequest* request,
@@ -30,6 +33,7 @@ class ArchiveService final : public v1::CrashArchive::CallbackService {
  private:
   Rim* const rim_;
   Archive* const archive_;
+  const ArchiveAccess* const access_;
 };
 
 }  // namespace corefleet

@@ -132,7 +132,8 @@ class ArchiveServiceTest : public testing::Test {
                      IngestLimits()};
   Archive archive_{&index_, &store_};
   Rim rim_{2, 1000, &clock_, &metrics_};
-  ArchiveService service_{&rim_, &archive_};
+  ArchiveAccess access_;
+  ArchiveService service_{&rim_, &archive_, &access_};
   std::unique_ptr<RpcServer> server_;
   std::unique_ptr<v1::CrashArchive::Stub> stub_;
 };

@@ -3,14 +3,31 @@
 
 #include <grpcpp/grpcpp.h>
 
+#include <initializer_list>
+#include <string>
+#include <utility>
+
 #include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
 #include "server/identity/caller.h"
 
 namespace corefleet {
 
 // Who calls, by the connection's certificate; a connection without TLS is anyone. Cheap; call it once a call.
-//   UNAUTHENTICATED  the certificate names nobody
+//   UNAUTHENTICATED  the certificate names nobody; with google.rpc.ErrorInfo, reason NOT_AUTHENTICATED
 absl::StatusOr<DeviceCaller> DeviceCallerOf(const grpc::CallbackServerContext& context);
+
+// The same on the engineers' port, where a connection without TLS is anyone, with every right.
+//   UNAUTHENTICATED  there is no certificate, or it names no engineer
+absl::StatusOr<EngineerCaller> EngineerByConnection(const grpc::CallbackServerContext& context);
+
+// True when the connection came with a certificate, whatever is in it.
+bool HasCertificate(const grpc::CallbackServerContext& context);
+
+// `status` with google.rpc.ErrorInfo of the domain "corefleet", for clients that act on reasons and not on
+// texts.
+absl::Status WithReason(absl::Status status, absl::string_view reason,
+                        std::initializer_list<std::pair<absl::string_view, std::string>> metadata = {});
 
 }  // namespace corefleet
 
