@@ -44,10 +44,15 @@ std::string WatchedFolderOf(const std::string& path) {
 WatchedFolders::WatchedFolders(std::vector<std::string> paths, const Options& options, Clock* clock)
     : paths_(std::move(paths)), options_(options), clock_(clock) {}
 
+absl::Time WatchedFolders::Now() const {
+  if (options_.boot_clock == nullptr) return clock_->Now();
+  return absl::UnixEpoch() + options_.boot_clock->SinceBoot();
+}
+
 absl::Status WatchedFolders::Drain(CrashSink& sink) {
   absl::Status first;
   std::set<std::string> seen;
-  const absl::Time now = clock_->Now();
+  const absl::Time now = Now();
   for (const std::string& path : paths_) {
     const absl::StatusOr<std::vector<CrashLocation>> crashes = FindCrashes(path);
     if (!crashes.ok()) {
@@ -93,7 +98,7 @@ bool WatchedFolders::IsDue(const CrashLocation& where, absl::Time now, Sighting*
 
 absl::Duration WatchedFolders::UntilDue() const {
   absl::Duration soonest = absl::InfiniteDuration();
-  const absl::Time now = clock_->Now();
+  const absl::Time now = Now();
   for (const auto& [path, sighting] : sightings_) {
     if (sighting.taken) continue;
     const absl::Duration wait = sighting.judged && !sighting.complete ? options_.patience : options_.settle;

@@ -8,6 +8,7 @@
 #include "absl/status/status.h"
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
+#include "base/boot_clock.h"
 #include "base/clock.h"
 #include "collector/source/crash_source.h"
 #include "collector/source/find_crashes.h"
@@ -27,6 +28,9 @@ class WatchedFolders final : public CrashSource {
     absl::Duration settle = absl::Seconds(5);
     absl::Duration patience = absl::Seconds(60);
     SourceOptions source;
+    // Times what is quiet, where there is one: a device's wall clock is set minutes after it booted, and the
+    // half century in between is not one in which a dump stood still. Null: the clock below. Outlives it.
+    const BootClock* boot_clock = nullptr;
   };
 
   // `clock` must outlive it.
@@ -52,6 +56,7 @@ class WatchedFolders final : public CrashSource {
     bool taken = false;
   };
 
+  absl::Time Now() const;
   absl::Status LookAt(const CrashLocation& where, absl::Time now, CrashSink& sink);
   bool IsDue(const CrashLocation& where, absl::Time now, Sighting* sighting);
 

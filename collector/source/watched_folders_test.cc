@@ -169,5 +169,21 @@ TEST_F(WatchedFoldersTest, TheKernelTellsOfChanges) {
   EXPECT_LT(Clock::Real()->Now() - before, absl::Seconds(40));
 }
 
+TEST_F(WatchedFoldersTest, AClockThatIsSetMakesNothingQuiet) {
+  WriteSet("inbox/memory", "Kprb");
+  FakeBootClock boot;
+  WatchedFolders watched({root_ + "/inbox"}, {.boot_clock = &boot}, &clock_);
+  EXPECT_TRUE(watched.Drain(sink_).ok());
+  // From 1970 to today, while the tool is still writing.
+  clock_.Advance(absl::Hours(24 * 365 * 50));
+  boot.Advance(absl::Seconds(6));
+  EXPECT_TRUE(watched.Drain(sink_).ok());
+  EXPECT_TRUE(sink_.sizes.empty());
+  EXPECT_LE(watched.UntilDue(), absl::Seconds(60));
+  boot.Advance(absl::Seconds(60));
+  EXPECT_TRUE(watched.Drain(sink_).ok());
+  EXPECT_EQ(sink_.sizes.size(), 1u);
+}
+
 }  // namespace
 }  // namespace corefleet

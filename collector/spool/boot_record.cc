@@ -100,9 +100,16 @@ BootRecord BootRecord::Open(SpoolFolder* folder, const Boot& now, absl::Status* 
   return record;
 }
 
-const Boot* BootRecord::Blamed(absl::string_view source, absl::string_view kernel_release) const {
-  if (source == "devcoredump") return &boots_.back();
-  for (size_t i = boots_.size() - 1; i-- > 0;) {
+const Boot* BootRecord::Blamed(absl::string_view source, absl::string_view kernel_release,
+                               absl::string_view found_in) const {
+  size_t found = boots_.size() - 1;
+  if (!found_in.empty()) {
+    while (boots_[found].boot_id != found_in) {
+      if (found-- == 0) return nullptr;
+    }
+  }
+  if (source == "devcoredump") return &boots_[found];
+  for (size_t i = found; i-- > 0;) {
     if (kernel_release.empty() || boots_[i].kernel_release == kernel_release) return &boots_[i];
   }
   return nullptr;

@@ -28,11 +28,13 @@ class BootRecord {
   // the past holds all the same.
   static BootRecord Open(SpoolFolder* folder, const Boot& now, absl::Status* written);
 
-  // The system that a crash of this device's is to be blamed on. A kernel that died and left pstore, a dump
-  // or regions did so before this boot: the last boot before this one, and when the crash says of which
-  // release its kernel was, the last of that release. A devcoredump is of a co-processor, and of this boot.
-  // Null: nobody knows, and nothing is guessed.
-  const Boot* Blamed(absl::string_view source, absl::string_view kernel_release) const;
+  // The system that a crash of this device's is to be blamed on, which was found in the boot `found_in`
+  // (SpoolTags::boot_id; empty: in this one). A kernel that died and left pstore, a dump or regions did so
+  // before that boot: the last boot before it, and when the crash says of which release its kernel was, the
+  // last of that release. A devcoredump is of a co-processor, and of that boot itself. Null: nobody knows,
+  // and nothing is guessed.
+  const Boot* Blamed(absl::string_view source, absl::string_view kernel_release,
+                     absl::string_view found_in = "") const;
 
   bool first_look_in_this_boot() const { return new_boot_; }
   const Boot& now() const { return boots_.back(); }

@@ -40,6 +40,18 @@ TEST_F(BootRecordTest, TheCrashSaysWhichKernelItWas) {
   EXPECT_EQ(record.Blamed("pstore", "6.8.0"), nullptr);
 }
 
+TEST_F(BootRecordTest, WhatWaitedIsBlamedOnTheOneBeforeItWasFound) {
+  Boots("1", "OS 1");
+  Boots("2", "OS 2");
+  Boots("3", "OS 3");
+  const BootRecord record = Boots("4", "OS 4");
+  EXPECT_EQ(record.Blamed("pstore", "", "2")->os_version, "OS 1");
+  EXPECT_EQ(record.Blamed("pstore", "", "3")->os_version, "OS 2");
+  EXPECT_EQ(record.Blamed("devcoredump", "", "3")->os_version, "OS 3");
+  EXPECT_EQ(record.Blamed("pstore", "", "1"), nullptr);
+  EXPECT_EQ(record.Blamed("pstore", "", "forgotten"), nullptr);
+}
+
 TEST_F(BootRecordTest, ALoopKeepsAShortHistory) {
   for (int i = 0; i < 100; ++i) Boots(std::to_string(i), "OS");
   const BootRecord record = Boots("last", "OS");
