@@ -30,30 +30,21 @@ constexpr absl::Duration kMaxRestartDelay = absl::Seconds(30);
 // rests on it.
 std::vector<std::string> ServerArguments() {
   std::vector<std::string> arguments;
-  for (const char* setting : {"listen_addresses=",
-                              "unix_socket_directories=.",
-                              "unix_socket_permissions=0700",
-                              "max_connections=40",
-                              "shared_buffers=64MB",
-                              "fsync=on",
-                              "synchronous_commit=on",
-                              "full_page_writes=on",
-                              "max_wal_size=256MB",
-                              "min_wal_size=32MB",
-                              "wal_level=minimal",
-                              "max_wal_senders=0",
-                              "max_locks_per_transaction=512",
-                              "wal_compression=on",
-                              "logging_collector=off",
-                              "log_min_messages=warning",
-                              "log_line_prefix=%m [%p] ",
-                              "log_checkpoints=off",
-                              "autovacuum=on",
-                              "autovacuum_vacuum_insert_scale_factor=0.05",
-                              "jit=off",
-                              "timezone=UTC",
-                              "log_timezone=UTC",
-                              "lc_messages=C"}) {
+  for (const char* setting :
+       {"listen_addresses=", "unix_socket_directories=.", "unix_socket_permissions=0700",
+        "max_connections=40", "shared_buffers=64MB", "fsync=on", "synchronous_commit=on",
+        "full_page_writes=on",
+        // Each checkpoint makes every page travel whole once more.
+        "max_wal_size=1GB", "min_wal_size=32MB",
+        // A batch of a hundred manifests, without a write in the middle of it.
+        "wal_buffers=8MB", "wal_level=minimal", "max_wal_senders=0", "max_locks_per_transaction=512",
+        // Of whole pages; a fraction of pglz's time.
+        "wal_compression=lz4", "logging_collector=off", "log_min_messages=warning",
+        "log_line_prefix=%m [%p] ", "log_checkpoints=off", "autovacuum=on",
+        // Counters and queues die in seconds. Two workers are enough, and each takes memory.
+        "autovacuum_naptime=15s", "autovacuum_max_workers=2", "maintenance_work_mem=32MB",
+        "autovacuum_vacuum_insert_scale_factor=0.05", "jit=off", "timezone=UTC", "log_timezone=UTC",
+        "lc_messages=C"}) {
     arguments.push_back("-c");
     arguments.push_back(setting);
   }

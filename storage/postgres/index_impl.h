@@ -1,9 +1,11 @@
 #ifndef COREFLEET_STORAGE_POSTGRES_INDEX_IMPL_H_
 #define COREFLEET_STORAGE_POSTGRES_INDEX_IMPL_H_
 
+#include <functional>
 #include <pqxx/pqxx>
 #include <set>
 #include <string>
+#include <vector>
 
 #include "absl/base/thread_annotations.h"
 #include "absl/functional/function_ref.h"
@@ -11,7 +13,9 @@
 #include "absl/status/statusor.h"
 #include "absl/synchronization/mutex.h"
 #include "absl/time/civil_time.h"
+#include "storage/postgres/batches.h"
 #include "storage/postgres/connection_pool.h"
+#include "storage/postgres/group_commit.h"
 #include "storage/postgres/postgres_crash_index.h"
 
 namespace corefleet {
@@ -21,8 +25,7 @@ class PostgresCrashIndex::Impl {
  public:
   using Body = absl::FunctionRef<absl::Status(pqxx::transaction_base&)>;
 
-  Impl(const std::string& connection_string, const PostgresCrashIndexOptions& options)
-      : pool_(connection_string, options.max_connections, options.timeout) {}
+  Impl(const std::string& connection_string, const PostgresCrashIndexOptions& options);
 
   // One statement, which is its own transaction: one round trip.
   absl::Status Alone(Body body);
@@ -38,6 +41,12 @@ class PostgresCrashIndex::Impl {
     months_.clear();
   }
 
+  // What every crash needs, gathered into one transaction with what others need at the same time. OK and not
+  // settled: do it alone.
+  void Begin(BeginOp* op) { begins_.Run(op); }
+  void AddPack(AddPackOp* op) { packs_.Run(op); }
+  void Finish(FinishOp* op) { ends_.Run(op); }
+
   absl::Status BeginOnce(pqxx::transaction_base& transaction, const DeviceId& device,
                          const Manifest& manifest, const std::string& note, const SessionTerms& terms,
                          const SessionId& fresh, absl::Time now, absl::Time expires_at, BeginResult* result);
@@ -46,7 +55,14 @@ class PostgresCrashIndex::Impl {
   absl::Status CloseExpired(absl::Time now, int64_t limit);
 
  private:
+  template <typename Op>
+  std::function<void(const std::vector<Op*>&)> Together(void (*all)(pqxx::transaction_base&,
+                                                                    const std::vector<Op*>&));
+
   ConnectionPool pool_;
+  GroupCommit<BeginOp> begins_;
+  GroupCommit<AddPackOp> packs_;
+  GroupCommit<FinishOp> ends_;
   absl::Mutex mutex_;
   std::set<absl::CivilMonth> months_ ABSL_GUARDED_BY(mutex_);  // known to have partitions
 };

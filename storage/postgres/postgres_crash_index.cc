@@ -75,15 +75,15 @@ std::optional<int> BuildRefOf(pqxx::transaction_base& transaction, const CrashFa
 }
 
 void UpdateFacts(pqxx::transaction_base& transaction, const CrashId& id, const CrashFacts& facts,
-                 std::optional<int> build) {
+                 std::optional<int> build, const CountChanges& changes) {
   transaction.exec_prepared0(
       sql::kUpdateFacts, id.ToUuid(), static_cast<int>(facts.state), OrNull(NumberOf(build)),
       OrNull(TextOf(facts.build_id, kMaxNameText)), OrNull(TextOf(facts.release, kMaxNameText)),
       OrNull(TextOf(facts.version, kMaxNameText)), OrNull(TextOf(facts.arch, kMaxNameText)),
       OrNull(BitsOf(facts.taint.mask)), OrNull(BitsOf(facts.taint.before_mask)), OrNull(UptimeOf(facts)),
       OrNull(TextOf(facts.panic_reason, kMaxReasonText)), static_cast<int64_t>(facts.analyzer_version),
-      EncodeFacts(facts, FactsDetail::kSummary));
-  transaction.exec_prepared0(sql::kPutDetail, id.ToUuid(), EncodeFacts(facts, FactsDetail::kAll));
+      EncodeFacts(facts, FactsDetail::kSummary), EncodeFacts(facts, FactsDetail::kAll), changes.Kinds(),
+      changes.Keys(), changes.Amounts());
 }
 
 absl::Status PutFactsIn(pqxx::transaction_base& transaction, const CrashId& id, const CrashFacts& facts,
@@ -96,14 +96,10 @@ absl::Status PutFactsIn(pqxx::transaction_base& transaction, const CrashId& id, 
   }
   Counted counted{.state = facts.state, .build = BuildRefOf(transaction, facts)};
   if (facts.taint.mask) counted.mask = facts.taint.mask->value;
-  UpdateFacts(transaction, id, facts, counted.build);
-  transaction.exec_prepared0(sql::kEndAnalysis, id.ToUuid());
   CountChanges changes;
   if (const std::optional<Counted> old = CountedFromRow(before[0])) changes.Remove(*old);
   changes.Add(counted);
-  if (!changes.empty()) {
-    transaction.exec_prepared0(sql::kCount, changes.Kinds(), changes.Keys(), changes.Amounts());
-  }
+  UpdateFacts(transaction, id, facts, counted.build, changes);
   return absl::OkStatus();
 }
 
@@ -190,6 +186,35 @@ absl::Status NoSession(const SessionId& id) {
 absl::Status NoCrash(const CrashId& id) {
   return absl::NotFoundError(absl::StrCat("no crash ", id.ToString()));
 }
+
+// One row each, and an array of arrays of bytes: what one statement may take in.
+constexpr size_t kMaxBatchBytes = 1 << 20;
+
+template <typename Op>
+std::function<void(const std::vector<Op*>&)> PostgresCrashIndex::Impl::Together(
+    void (*all)(pqxx::transaction_base&, const std::vector<Op*>&)) {
+  return [this, all](const std::vector<Op*>& ops) {
+    const absl::Status status = Alone([&](pqxx::transaction_base& transaction) {
+      for (Op* op : ops) op->settled = false;
+      all(transaction, ops);
+      return absl::OkStatus();
+    });
+    if (status.ok()) return;
+    // Without a database nobody gets on. Whatever else it was, it was one of them; alone, each has its own
+    // answer.
+    const bool away = absl::IsUnavailable(status) || absl::IsUnknown(status);
+    for (Op* op : ops) {
+      op->settled = false;
+      if (away) op->status = status;
+    }
+  };
+}
+
+PostgresCrashIndex::Impl::Impl(const std::string& connection_string, const PostgresCrashIndexOptions& options)
+    : pool_(connection_string, options.max_connections, options.timeout),
+      begins_(options.max_batch, kMaxBatchBytes, Together<BeginOp>(&BeginAll)),
+      packs_(options.max_batch, kMaxBatchBytes, Together<AddPackOp>(&AddAll)),
+      ends_(options.max_batch, kMaxBatchBytes, Together<FinishOp>(&FinishAll)) {}
 
 absl::Status PostgresCrashIndex::Impl::Alone(Body body) {
   return pool_.Run([&](pqxx::connection& connection) {

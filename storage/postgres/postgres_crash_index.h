@@ -12,6 +12,8 @@ namespace corefleet {
 
 struct PostgresCrashIndexOptions {
   int max_connections = 8;  // opened when needed, kept
+  // So many operations of different uploads are gathered into one transaction, at most. 1 to 1000.
+  size_t max_batch = 64;
   // The longest that one method may wait for the database in all; then UNAVAILABLE.
   absl::Duration timeout = absl::Seconds(5);
 };

@@ -44,6 +44,18 @@ absl::Status CloseReopened(pqxx::transaction_base& transaction, const SessionId&
   return FinishAgain(transaction, id, SizeOf(session.manifest, packs)).status();
 }
 
+// What BeginSession gives for a session that was made.
+BeginResult Made(const BeginOp& op, const Manifest& manifest, const SessionTerms& terms) {
+  return {.session = {.id = op.id,
+                      .device = op.device,
+                      .uid = op.uid,
+                      .expires_at = op.expires_at,
+                      .note = op.note,
+                      .manifest = manifest,
+                      .terms = terms},
+          .created = true};
+}
+
 std::vector<SessionId> IdsFromRows(const pqxx::result& rows) {
   std::vector<SessionId> ids;
   for (const pqxx::row& row : rows) ids.emplace_back(row[0].as<std::string>());
@@ -84,6 +96,10 @@ absl::Status PostgresCrashIndex::Impl::BeginOnce(pqxx::transaction_base& transac
 absl::StatusOr<CrashId> PostgresCrashIndex::Impl::FinishOnce(const SessionId& id, const CrashId& fresh,
                                                              const CrashBytes& bytes) {
   RETURN_IF_ERROR(EnsureMonth(MonthOf(fresh.time())));
+  FinishOp op{.session = id, .crash = fresh, .size = bytes};
+  Finish(&op);
+  RETURN_IF_ERROR(op.status);
+  if (op.settled) return fresh;
   CrashId crash = fresh;
   RETURN_IF_ERROR(Alone([&](pqxx::transaction_base& transaction) -> absl::Status {
     const pqxx::result finished = transaction.exec_prepared(
@@ -107,6 +123,19 @@ absl::StatusOr<BeginResult> PostgresCrashIndex::BeginSession(const DeviceId& dev
                                                              const SessionTerms& terms,
                                                              const SessionId& fresh, absl::Time now,
                                                              absl::Time expires_at) {
+  BeginOp op{.id = fresh,
+             .device = device,
+             .uid = UidOf(manifest),
+             .expires_at = expires_at,
+             .note = ToText(note),
+             .manifest = Encode(manifest),
+             .want = terms.want,
+             .rule = ToText(terms.rule),
+             .weight = terms.weight,
+             .hints = EncodeHints(terms.hints)};
+  impl_->Begin(&op);
+  RETURN_IF_ERROR(op.status);
+  if (op.settled) return Made(op, manifest, terms);
   BeginResult result;
   RETURN_IF_ERROR(impl_->Alone([&](pqxx::transaction_base& transaction) {
     return impl_->BeginOnce(transaction, device, manifest, note, terms, fresh, now, expires_at, &result);
@@ -167,11 +196,18 @@ absl::StatusOr<SessionWithPacks> PostgresCrashIndex::GetSessionWithPacks(const S
 absl::Status PostgresCrashIndex::AddPack(const SessionId& id, const StoredPack& pack, absl::Time now,
                                          absl::Time expires_at) {
   const absl::Time extend_before = now + (expires_at - now) / 2;
+  AddPackOp op{.session = id,
+               .ref = pack.ref,
+               .index = EncodePackIndex(id.value(), pack.entries),
+               .expires_at = expires_at,
+               .extend_before = extend_before};
+  impl_->AddPack(&op);
+  if (op.settled || !op.status.ok()) return op.status;
   return impl_->Alone([&](pqxx::transaction_base& transaction) {
-    return CheckOpen(id, transaction.exec_prepared(sql::kAddPack, id.value(), pack.ref.key,
-                                                   ToBigint(pack.ref.offset), ToBigint(pack.ref.size),
-                                                   ToBytea(EncodePackIndex(id.value(), pack.entries)),
-                                                   ToTimestamp(expires_at), ToTimestamp(extend_before)));
+    return CheckOpen(
+        id, transaction.exec_prepared(sql::kAddPack, id.value(), pack.ref.key, ToBigint(pack.ref.offset),
+                                      ToBigint(pack.ref.size), ToBytea(op.index), ToTimestamp(expires_at),
+                                      ToTimestamp(extend_before)));
   });
 }
 
@@ -203,11 +239,12 @@ absl::StatusOr<CrashId> PostgresCrashIndex::FinishSession(const SessionId& id, c
 
 absl::Status PostgresCrashIndex::AbandonSession(const SessionId& id, const std::string& reason) {
   return impl_->InTransaction([&](pqxx::transaction_base& transaction) -> absl::Status {
-    const pqxx::result rows = transaction.exec_prepared(sql::kAbandonSession, id.value(), ToText(reason));
-    if (rows.empty() || rows[0][0].as<bool>()) return absl::OkStatus();
-    if (rows[0][1].as<int>() != static_cast<int>(SessionState::kOpen)) return Complete(id);
-    if (rows[0][2].is_null()) return absl::AbortedError("the session was finished just now");
-    return CloseReopened(transaction, id);
+    const pqxx::result rows = transaction.exec_prepared(sql::kLockSession, id.value());
+    if (rows.empty()) return absl::OkStatus();
+    RETURN_IF_ERROR(CheckOpen(id, rows));
+    if (!rows[0][1].is_null()) return CloseReopened(transaction, id);
+    transaction.exec_prepared0(sql::kForgetSession, id.value(), ToText(reason));
+    return absl::OkStatus();
   });
 }
 

@@ -44,6 +44,24 @@ const std::vector<Statement>& Statements() {
            " SELECT id, true FROM fresh"
            " UNION ALL SELECT id, false FROM ingest_session WHERE device = $2 AND uid = $3")},
 
+      // 1 ids, 2 devices, 3 uids, 4 expires_at, 5 notes, 6 wants, 7 rules, 8 weights, 9 hints: arrays of one
+      // length; 10 all manifests, 11 where each starts, 12 its size -> the ids of those that were made
+      {sql::kBeginSessions,
+       absl::StrCat(
+           "WITH given AS (SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::timestamptz[],"
+           "   $5::text[], $6::smallint[], $7::text[], $8::bigint[], $9::text[], $11::integer[],"
+           "   $12::integer[]) AS g(id, device, uid, expires_at, note, want, rule, weight, hints, at, size)),"
+           " fresh AS ("
+           "  INSERT INTO ingest_session (id, device, uid, expires_at, note, want, rule, weight, hints)"
+           "  SELECT id, device, uid, expires_at, note, want, rule, weight, hints FROM given"
+           "  ON CONFLICT DO NOTHING RETURNING id),"
+           " manifest AS (INSERT INTO session_manifest (session, manifest)"
+           "  SELECT g.id, substring($10::bytea FROM g.at FOR g.size) FROM given g JOIN fresh ON fresh.id = "
+           "g.id),"
+           " counted AS (",
+           CountRows(kOffered, "''", "count(*)", "FROM fresh HAVING count(*) > 0"),
+           ") SELECT id FROM fresh")},
+
       // 1 id, 2 now, 3 expires_at
       {sql::kExtendSession,
        "UPDATE ingest_session SET expires_at = $3::timestamptz"
@@ -80,6 +98,24 @@ const std::vector<Statement>& Statements() {
        "  AND s.state = 0 AND e.expires_at < $6::timestamptz AND e.expires_at < $7::timestamptz)"
        " SELECT state FROM s"},
 
+      // 1 sessions, 2 keys, 3 offsets, 4 sizes, 5 expires_at, 6 extend what expires before this: arrays of
+      // one
+      // length; 7 all indexes, 8 where each starts, 9 its size -> the sessions that are open
+      {sql::kAddPacks,
+       "WITH given AS (SELECT * FROM unnest($1::text[], $2::text[], $3::bigint[], $4::bigint[],"
+       "   $5::timestamptz[], $6::timestamptz[], $8::integer[], $9::integer[])"
+       "   AS g(session, key, place, size, expires_at, extend_before, at, index_size)),"
+       " s AS (SELECT id FROM ingest_session WHERE id = ANY ($1::text[]) AND state = 0 FOR NO KEY UPDATE),"
+       " added AS (INSERT INTO session_pack (session, key, \"offset\", size, index)"
+       "  SELECT g.session, g.key, g.place, g.size, substring($7::bytea FROM g.at FOR g.index_size)"
+       "  FROM given g JOIN s ON s.id = g.session ON CONFLICT DO NOTHING),"
+       " until AS (SELECT g.session, max(g.expires_at) AS expires_at, max(g.extend_before) AS extend_before"
+       "  FROM given g JOIN s ON s.id = g.session GROUP BY g.session),"
+       " later AS (UPDATE ingest_session e SET expires_at = u.expires_at FROM until u"
+       "  WHERE e.id = ANY ($1::text[]) AND e.id = u.session AND e.expires_at < u.expires_at"
+       "   AND e.expires_at < u.extend_before)"
+       " SELECT id FROM s"},
+
       // 1 session -> kPack (NULL: a session without packs)
       {sql::kSessionPacks, absl::StrCat("SELECT ", kPack,
                                         " FROM ingest_session s LEFT JOIN session_pack p ON p.session = s.id"
@@ -101,9 +137,7 @@ const std::vector<Statement>& Statements() {
            "WITH s AS (UPDATE ingest_session SET state = 1, crash = $2::uuid"
            "  WHERE id = $1 AND state = 0 AND crash IS NULL"
            "  RETURNING id, device, note, want, rule, weight, NULLIF(hints, '')::json AS hints),"
-           " m AS (DELETE FROM session_manifest WHERE session IN (SELECT id FROM s) RETURNING manifest),"
-           " wide AS (INSERT INTO crash (id, id_text, session, manifest)"
-           "  SELECT $2::uuid, $3, s.id, m.manifest FROM s LEFT JOIN m ON true),"
+           " wide AS (INSERT INTO crash (id, id_text, session) SELECT $2::uuid, $3, s.id FROM s),"
            " narrow AS (INSERT INTO crash_fact (id, device, received_at, note, raw_bytes, stored_bytes,"
            "   here_bytes, want, rule, weight, os_version, source, captured_us)"
            "  SELECT $2::uuid, s.device, $4::timestamptz, s.note, $5, $6, $7, s.want, s.rule, s.weight,"
@@ -112,6 +146,30 @@ const std::vector<Statement>& Statements() {
            " queued AS (INSERT INTO analysis_queue (crash) SELECT $2::uuid FROM s),"
            " counted AS (",
            CountRows(kAccepted, "''", "1", "FROM s"), ") SELECT id FROM s")},
+
+      // 1 sessions, 2 crashes, 3 printed ids, 4 received_at, 5 raw bytes, 6 stored bytes, 7 bytes here:
+      // arrays
+      // of one length -> the crashes that were made
+      {sql::kFinishSessions,
+       absl::StrCat(
+           "WITH given AS (SELECT * FROM unnest($1::text[], $2::uuid[], $3::text[], $4::timestamptz[],"
+           "   $5::bigint[], $6::bigint[], $7::bigint[])"
+           "   AS g(session, crash, id_text, received_at, raw_bytes, stored_bytes, here_bytes)),"
+           " s AS (UPDATE ingest_session e SET state = 1, crash = g.crash FROM given g"
+           "  WHERE e.id = ANY ($1::text[]) AND e.id = g.session AND e.state = 0 AND e.crash IS NULL"
+           "  RETURNING e.id, e.device, e.note, e.want, e.rule, e.weight,"
+           "   NULLIF(e.hints, '')::json AS hints, g.crash, g.id_text, g.received_at, g.raw_bytes,"
+           "   g.stored_bytes, g.here_bytes),"
+           " wide AS (INSERT INTO crash (id, id_text, session) SELECT crash, id_text, id FROM s),"
+           " narrow AS (INSERT INTO crash_fact (id, device, received_at, note, raw_bytes, stored_bytes,"
+           "   here_bytes, want, rule, weight, os_version, source, captured_us)"
+           "  SELECT crash, device, received_at, note, raw_bytes, stored_bytes, here_bytes, want, rule, "
+           "weight,"
+           "   COALESCE(hints->>'os_version', ''), COALESCE(hints->>'source', ''),"
+           "   (hints->>'captured_us')::bigint FROM s),"
+           " queued AS (INSERT INTO analysis_queue (crash) SELECT crash FROM s),"
+           " counted AS (",
+           CountRows(kAccepted, "''", "count(*)", "FROM s HAVING count(*) > 0"), ") SELECT crash FROM s")},
 
       // 1 session, 2 raw bytes, 3 stored bytes, 4 bytes here -> crash, if the session was reopened
       {sql::kFinishAgain,
@@ -129,13 +187,14 @@ const std::vector<Statement>& Statements() {
       // 1 session -> state, crash
       {sql::kSessionEnd, "SELECT state, crash FROM ingest_session WHERE id = $1"},
 
-      // 1 session, 2 reason -> whether it was removed, and its state and crash before
-      {sql::kAbandonSession,
-       absl::StrCat("WITH gone AS (DELETE FROM ingest_session WHERE id = $1 AND state = 0 AND crash IS NULL"
-                    "  RETURNING id),"
-                    " counted AS (",
-                    CountRows(kExpired, "$2::text", "1", "FROM gone"),
-                    ") SELECT EXISTS (SELECT 1 FROM gone), state, crash FROM ingest_session WHERE id = $1")},
+      // 1 session -> state, crash
+      {sql::kLockSession, "SELECT state, crash FROM ingest_session WHERE id = $1 FOR UPDATE"},
+
+      // 1 session, 2 reason. Behind the lock, so that it sees every pack.
+      {sql::kForgetSession, absl::StrCat("WITH packs AS (DELETE FROM session_pack WHERE session = $1),"
+                                         " manifest AS (DELETE FROM session_manifest WHERE session = $1),"
+                                         " gone AS (DELETE FROM ingest_session WHERE id = $1 RETURNING id) ",
+                                         CountRows(kExpired, "$2::text", "1", "FROM gone"))},
 
       // 1 session -> its id, if it is reopened
       {sql::kLockReopened,
@@ -155,11 +214,12 @@ const std::vector<Statement>& Statements() {
        " ORDER BY s.expires_at LIMIT $2 FOR UPDATE OF s SKIP LOCKED"},
 
       // 1 ids, 2 reason -> how many. Looks again for packs, now that nobody can add one: what was looked at
-      // before the lock may have got its first meanwhile. The manifest goes with the row.
+      // before the lock may have got its first meanwhile.
       {sql::kForgetEmpty,
        absl::StrCat("WITH gone AS (DELETE FROM ingest_session s WHERE s.id = ANY ($1::text[])"
                     "  AND s.state = 0 AND s.crash IS NULL"
                     "  AND NOT EXISTS (SELECT 1 FROM session_pack p WHERE p.session = s.id) RETURNING s.id),"
+                    " manifest AS (DELETE FROM session_manifest m USING gone WHERE m.session = gone.id),"
                     " counted AS (",
                     CountRows(kExpired, "$2::text", "count(*)", "FROM gone HAVING count(*) > 0"),
                     ") SELECT count(*) FROM gone")},
@@ -239,8 +299,9 @@ const std::vector<Statement>& Statements() {
       {sql::kCrashContents,
        absl::StrCat(
            "SELECT ", kPack,
-           ", c.manifest, COALESCE(f.here_bytes, f.raw_bytes), f.revision"
+           ", COALESCE(m.manifest, c.manifest), COALESCE(f.here_bytes, f.raw_bytes), f.revision"
            " FROM crash c JOIN crash_fact f ON f.id = c.id LEFT JOIN ingest_session s ON s.id = c.session"
+           " LEFT JOIN session_manifest m ON m.session = c.session"
            " LEFT JOIN session_pack p ON p.session = c.session"
            "  AND p.seq <= COALESCE(s.kept_seq, 9223372036854775807)"
            " WHERE c.id = $1::uuid AND f.id = $1::uuid ORDER BY p.seq")},
@@ -263,11 +324,15 @@ const std::vector<Statement>& Statements() {
        "WITH picked AS (SELECT crash FROM analysis_queue WHERE lease_until <= $2::timestamptz"
        "  ORDER BY lease_until, crash LIMIT $1 FOR UPDATE SKIP LOCKED)"
        " UPDATE analysis_queue q SET attempts = q.attempts + 1, lease_until = $3::timestamptz"
-       " FROM picked WHERE q.crash = picked.crash RETURNING q.crash, q.attempts, q.revision"},
+       " FROM picked WHERE q.crash = picked.crash RETURNING q.crash, q.attempts, q.revision, "
+       "set_config('synchronous_commit', 'off', true)"},
 
-      // 1 crash -> analysed, state, build, taint_mask, revision
+      // 1 crash -> analysed, state, build, taint_mask, revision. What analysis stores need not be awaited:
+      // facts
+      // that a power cut takes are asked for again, because what says so goes with them.
       {sql::kLockFacts,
-       "SELECT analyzer_version IS NOT NULL, state, build, taint_mask, revision FROM crash_fact"
+       "SELECT analyzer_version IS NOT NULL, state, build, taint_mask, revision,"
+       " set_config('synchronous_commit', 'off', true) FROM crash_fact"
        " WHERE id = $1::uuid FOR UPDATE"},
 
       // 1 build id, 2 release
@@ -275,27 +340,18 @@ const std::vector<Statement>& Statements() {
       // 1 build id, 2 release -> ref
       {sql::kFindBuild, "SELECT ref FROM build WHERE build_id = $1 AND release = $2"},
 
-      // 1 crash, then the columns in this order
+      // 1 crash, then the columns of crash_fact in this order; 14 facts; 15 kinds, 16 keys, 17 changes of
+      // crash_count: arrays of one length, sorted, so that two transactions lock rows in one order
       {sql::kUpdateFacts,
-       "UPDATE crash_fact SET state = $2, build = $3, build_id = $4, release = $5, version = $6, arch = $7,"
-       "  taint_mask = $8, before_mask = $9, uptime_seconds = $10, panic_reason = $11, analyzer_version = "
-       "$12,"
-       "  summary = $13 WHERE id = $1::uuid"},
-
-      // 1 crash, 2 facts
-      {sql::kPutDetail,
-       "INSERT INTO crash_detail (id, facts) VALUES ($1::uuid, $2)"
-       " ON CONFLICT (id) DO UPDATE SET facts = EXCLUDED.facts"},
-
-      // 1 crash
-      {sql::kEndAnalysis, "DELETE FROM analysis_queue WHERE crash = $1::uuid"},
-
-      // 1 kinds, 2 keys, 3 changes: arrays of one length, sorted, so that two transactions lock rows in one
-      // order
-      {sql::kCount,
-       "INSERT INTO crash_count (kind, key, n)"
-       " SELECT * FROM unnest($1::smallint[], $2::bigint[], $3::bigint[])"
-       " ON CONFLICT (kind, key) DO UPDATE SET n = crash_count.n + EXCLUDED.n"},
+       "WITH fact AS (UPDATE crash_fact SET state = $2, build = $3, build_id = $4, release = $5,"
+       "  version = $6, arch = $7, taint_mask = $8, before_mask = $9, uptime_seconds = $10,"
+       "  panic_reason = $11, analyzer_version = $12, summary = $13 WHERE id = $1::uuid),"
+       " detail AS (INSERT INTO crash_detail (id, facts) VALUES ($1::uuid, $14)"
+       "  ON CONFLICT (id) DO UPDATE SET facts = EXCLUDED.facts),"
+       " queued AS (DELETE FROM analysis_queue WHERE crash = $1::uuid)"
+       " INSERT INTO crash_count (kind, key, n)"
+       "  SELECT * FROM unnest($15::smallint[], $16::bigint[], $17::bigint[])"
+       "  ON CONFLICT (kind, key) DO UPDATE SET n = crash_count.n + EXCLUDED.n"},
 
       // 1 how many builds -> what, key, n, build id, release. One statement, so one moment.
       {sql::kStats,

@@ -22,18 +22,22 @@ inline constexpr char kCrashColumns[] =
 
 namespace sql {
 inline constexpr char kBeginSession[] = "begin_session";
+inline constexpr char kBeginSessions[] = "begin_sessions";
 inline constexpr char kExtendSession[] = "extend_session";
 inline constexpr char kGetSession[] = "get_session";
 inline constexpr char kFindSession[] = "find_session";
 inline constexpr char kReopenSession[] = "reopen_session";
 inline constexpr char kGetSessionWithPacks[] = "get_session_with_packs";
 inline constexpr char kAddPack[] = "add_pack";
+inline constexpr char kAddPacks[] = "add_packs";
 inline constexpr char kSessionPacks[] = "session_packs";
 inline constexpr char kDropPacks[] = "drop_packs";
 inline constexpr char kFinishSession[] = "finish_session";
+inline constexpr char kFinishSessions[] = "finish_sessions";
 inline constexpr char kFinishAgain[] = "finish_again";
 inline constexpr char kSessionEnd[] = "session_end";
-inline constexpr char kAbandonSession[] = "abandon_session";
+inline constexpr char kLockSession[] = "lock_session";
+inline constexpr char kForgetSession[] = "forget_session";
 inline constexpr char kLockReopened[] = "lock_reopened";
 inline constexpr char kExpiredReopened[] = "expired_reopened";
 inline constexpr char kLockExpired[] = "lock_expired";
@@ -58,9 +62,6 @@ inline constexpr char kLockFacts[] = "lock_facts";
 inline constexpr char kInsertBuild[] = "insert_build";
 inline constexpr char kFindBuild[] = "find_build";
 inline constexpr char kUpdateFacts[] = "update_facts";
-inline constexpr char kPutDetail[] = "put_detail";
-inline constexpr char kEndAnalysis[] = "end_analysis";
-inline constexpr char kCount[] = "count";
 inline constexpr char kStats[] = "stats";
 }  // namespace sql
 

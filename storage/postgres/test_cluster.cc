@@ -47,7 +47,8 @@ void TestCluster::Empty(const std::string& database) {
   pqxx::connection connection(database);
   pqxx::nontransaction(connection)
       .exec(
-          "DELETE FROM ingest_session; DELETE FROM crash; DELETE FROM crash_fact; DELETE FROM crash_detail;"
+          "DELETE FROM ingest_session; DELETE FROM session_manifest; DELETE FROM session_pack; DELETE FROM "
+          "crash; DELETE FROM crash_fact; DELETE FROM crash_detail;"
           " DELETE FROM build; DELETE FROM analysis_queue; DELETE FROM crash_count;"
           " DELETE FROM ingest_count; DELETE FROM device_loss");
 }

@@ -18,6 +18,21 @@ CREATE INDEX ingest_session_reopened ON ingest_session (expires_at) WHERE state 
 ALTER TABLE session_pack DROP CONSTRAINT session_pack_session_key_offset_key;
 ALTER TABLE session_pack ADD CONSTRAINT session_pack_place UNIQUE (key, "offset", session);
 
+-- A session's rows go when it goes, by the statements that end it. Foreign keys asked the database once more for every pack.
+ALTER TABLE session_manifest DROP CONSTRAINT session_manifest_session_fkey;
+ALTER TABLE session_pack DROP CONSTRAINT session_pack_session_fkey;
+
+-- The manifest stays with the session: moving it wrote it twice. NULL: it is there. Digests do not compress, and most of these
+-- rows fit a page, so that they need not be cut into pieces.
+ALTER TABLE crash ALTER COLUMN manifest DROP NOT NULL;
+ALTER TABLE session_manifest ALTER COLUMN manifest SET STORAGE EXTERNAL;
+ALTER TABLE session_manifest SET (toast_tuple_target = 8160);
+ALTER TABLE session_pack ALTER COLUMN index SET STORAGE EXTERNAL;
+ALTER TABLE session_pack SET (toast_tuple_target = 8160);
+
+-- A queue is mostly dead rows, whatever its size: who looks for work must not read them all.
+ALTER TABLE analysis_queue SET (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 2000);
+
 -- here_bytes: NULL means all of raw_bytes. captured_us: the device's clock, microseconds since 1970.
 ALTER TABLE crash_fact
   ADD COLUMN here_bytes  bigint,

@@ -1,0 +1,67 @@
+#ifndef COREFLEET_STORAGE_POSTGRES_BATCHES_H_
+#define COREFLEET_STORAGE_POSTGRES_BATCHES_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <pqxx/pqxx>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/time/time.h"
+#include "storage/crash_index.h"
+
+// The three operations that every crash needs, of many crashes in one statement. Each takes what a batch can
+// settle and leaves the rest: what is not `settled` afterwards is to be done alone, where the rarer outcomes
+// are told apart. All throw libpqxx's exceptions, and then nothing was done.
+namespace corefleet {
+
+// A session to be made.
+struct BeginOp {
+  SessionId id;
+  DeviceId device;
+  CrashUid uid;
+  absl::Time expires_at;
+  std::string note;      // as a text column takes it
+  std::string manifest;  // encoded
+  SessionWant want = SessionWant::kAll;
+  std::string rule;  // as a text column takes it
+  uint32_t weight = 1;
+  std::string hints;  // encoded
+
+  bool settled = false;  // it was made; else it may be there already
+  absl::Status status;
+  size_t bytes() const { return manifest.size() + note.size() + hints.size() + rule.size(); }
+};
+
+// A pack to be added.
+struct AddPackOp {
+  SessionId session;
+  PackRef ref;
+  std::string index;  // encoded
+  absl::Time expires_at;
+  absl::Time extend_before;
+
+  bool settled = false;
+  absl::Status status;
+  size_t bytes() const { return index.size(); }
+};
+
+// A session without a crash to be finished.
+struct FinishOp {
+  SessionId session;
+  CrashId crash;
+  CrashBytes size;
+
+  bool settled = false;  // it was finished just now, with that crash
+  absl::Status status;
+  size_t bytes() const { return 0; }
+};
+
+void BeginAll(pqxx::transaction_base& transaction, const std::vector<BeginOp*>& ops);
+void AddAll(pqxx::transaction_base& transaction, const std::vector<AddPackOp*>& ops);
+void FinishAll(pqxx::transaction_base& transaction, const std::vector<FinishOp*>& ops);
+
+}  // namespace corefleet
+
+#endif  // COREFLEET_STORAGE_POSTGRES_BATCHES_H_
