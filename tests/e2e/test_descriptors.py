@@ -5,6 +5,7 @@ server that does not answer, so that whoever started it starts another.
 """
 
 import os
+import pathlib
 import signal
 import socket
 import subprocess
@@ -65,8 +66,11 @@ class Attacked(unittest.TestCase):
         self.case = corpus.case("f16k-silent-hang")
 
     def folder(self, number=0):
+        path = pathlib.Path(self.scratch.name) / f"crash-{number}"
+        if path.exists():
+            return path
         files, _ = corpus.variant(self.case, number)
-        return corpus.write_folder(files, self.scratch.name, f"crash-{number}")
+        return corpus.write_folder(files, self.scratch.name, path.name)
 
     def started(self, server):
         self.addCleanup(server.close)

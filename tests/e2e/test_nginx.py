@@ -79,8 +79,8 @@ class Proxied(unittest.TestCase):
         self.addCleanup(self.scratch.cleanup)
         self.certificates = Certificates()
         self.addCleanup(self.certificates.close)
-        self.case = corpus.case("a47-null-oops")
-        self.folder = corpus.write_folder(self.case.files, self.scratch.name, "crash")
+        files, self.core = corpus.variant(corpus.case("a47-null-oops"), 1)
+        self.folder = corpus.write_folder(files, self.scratch.name, "crash")
 
     def serve(self, flags):
         server = Server(flags=flags)
@@ -156,7 +156,7 @@ class Engineers(Proxied):
         def fetched():
             outcome = self.run_with(self.token, "fetch", self.crash, "--as", "concat", "-o", "-")
             return outcome.out if outcome.code == 0 else None
-        self.assertGreater(len(until(fetched, "the core comes through the proxy")), 1 << 20)
+        self.assertEqual(until(fetched, "the core comes through the proxy"), self.core)
         outcome = self.run_with(self.viewer_token, "fetch", self.crash, "-o", "-")
         self.assertIn("needs the role engineer", outcome.error)
 
