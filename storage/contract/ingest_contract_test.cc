@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <functional>
 #include <thread>
 
 #include "absl/strings/str_cat.h"
@@ -367,6 +368,42 @@ TEST_P(IngestTest, TheAccountBalancesWhileEverythingHappens) {
   EXPECT_EQ(account.accepted, 4u * 4);
   EXPECT_EQ(account.pending, 4u * 4);
   EXPECT_EQ(account.expired, (Counts{{"abandoned", 16}, {"device_age", 12}}));
+}
+
+TEST_P(IngestTest, OneThatCannotBeDoneDoesNotStopTheOthers) {
+  const SessionId complete = Begin(100)->session.id;
+  const CrashId known = *index_->FinishSession(complete, FreshCrash(), 1, 1);
+  std::vector<SessionId> good;
+  for (int i = 0; i < 8; ++i) good.push_back(Begin(i)->session.id);
+  std::vector<std::thread> threads;
+  const auto at_once = [&](std::function<void()> work) { threads.emplace_back(std::move(work)); };
+  for (int i = 0; i < 8; ++i) {
+    const CrashId fresh = FreshCrash();
+    at_once([&, i, fresh] {
+      for (int pack = 0; pack < 4; ++pack) {
+        EXPECT_TRUE(index_->AddPack(good[i], PackNumber(i * 4 + pack), kNow, kNow + kDay).ok());
+      }
+      EXPECT_EQ(*index_->FinishSession(good[i], fresh, 100, 50), fresh);
+    });
+    const CrashId other = FreshCrash();
+    at_once([&, i, other] {
+      const SessionId none(absl::StrCat("none-", i));
+      for (int pack = 0; pack < 4; ++pack) {
+        EXPECT_EQ(index_->AddPack(none, PackNumber(pack)).code(), absl::StatusCode::kNotFound);
+        EXPECT_EQ(index_->AddPack(complete, PackNumber(pack)).code(), absl::StatusCode::kFailedPrecondition);
+      }
+      EXPECT_EQ(*index_->FinishSession(complete, other, 1, 1), known);
+      EXPECT_EQ(index_->FinishSession(none, other, 1, 1).status().code(), absl::StatusCode::kNotFound);
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+  for (int i = 0; i < 8; ++i) {
+    const auto packs = index_->SessionPacks(good[i]);
+    ASSERT_EQ(packs->size(), 4u);
+    for (int pack = 0; pack < 4; ++pack) EXPECT_EQ((*packs)[pack].entries, PackNumber(i * 4 + pack).entries);
+  }
+  EXPECT_TRUE(index_->SessionPacks(complete)->empty());
+  EXPECT_EQ(Account().accepted, 9u);
 }
 
 TEST_P(IngestTest, ADevicesLossesCountOnce) {

@@ -212,6 +212,28 @@ TEST(PostgresCrashIndexTest, ADatabaseOfTheFirstVersionComesUpWithItsAccount) {
   EXPECT_EQ((*index)->Account()->accepted, 2u);
 }
 
+// No foreign key takes them along.
+TEST(PostgresCrashIndexTest, NothingIsLeftOfASessionThatIsForgotten) {
+  const std::string database = TestCluster::Get()->FreshDatabase();
+  const auto index = *PostgresCrashIndex::Open(database);
+  const absl::Time now = absl::FromUnixSeconds(1'790'000'000);
+  for (uint8_t i = 0; i < 3; ++i) {
+    Manifest manifest;
+    manifest.regions.push_back({.size = i});
+    const SessionId session(absl::StrCat("s", i));
+    ASSERT_TRUE(index->BeginSession(DeviceId("d"), manifest, "", SessionTerms(), session, now, now).ok());
+  }
+  ASSERT_TRUE(index->AddPack(SessionId("s0"), {.ref = {"k", 0, 1}}).ok());
+  ASSERT_TRUE(index->AbandonSession(SessionId("s0"), "abandoned").ok());
+  EXPECT_EQ(*index->ExpireSessions(now + absl::Seconds(1), 10, "never_sent"), 2);
+  pqxx::connection connection(database);
+  for (const char* table : {"ingest_session", "session_manifest", "session_pack"}) {
+    EXPECT_EQ(
+        pqxx::nontransaction(connection).exec1(absl::StrCat("SELECT count(*) FROM ", table))[0].as<int>(), 0)
+        << table;
+  }
+}
+
 TEST(PostgresCrashIndexTest, ALostRequestForAnalysisIsMadeAgain) {
   const std::string database = TestCluster::Get()->FreshDatabase();
   const auto index = *PostgresCrashIndex::Open(database);
