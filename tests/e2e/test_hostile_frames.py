@@ -173,9 +173,9 @@ class HostileFrames(unittest.TestCase):
         self.assert_small()
 
     def test_many_streams_that_wait(self):
-        """A connection may have 256 calls under way, which wait for a message that does not come; others go on beside
-        2,048 of them."""
-        for _ in range(8):
+        """Calls that wait for a message that does not come; others go on beside 2,048 of them. A connection may have 256,
+        but gRPC 1.51 counts them only for clients that have acknowledged its settings, and this one never does."""
+        for _ in range(4):
             connection = self.connect()
             block = http2.call(b"/corefleet.v1.CrashIngest/PutChunks")
             connection.send(b"".join(http2.headers(stream, block) for stream in range(1, 1024, 2)))
