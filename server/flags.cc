@@ -33,8 +33,29 @@ ABSL_FLAG(std::string, http_key, "", "The key of --http_cert, PEM.");
 ABSL_FLAG(bool, insecure, false, "Allow plaintext on addresses that other machines can reach.");
 ABSL_FLAG(std::string, postgres_user, "postgres",
           "Whom the private PostgreSQL runs as when corefleetd is root; PostgreSQL refuses root.");
+ABSL_FLAG(std::string, rules, "",
+          "Rules about crashes (docs/admission.md): a file, read again when it changes and on SIGHUP.");
+ABSL_FLAG(std::string, check_rules, "", "Say what this rules file means, or what is wrong with it, and end.");
+ABSL_FLAG(double, device_crashes_per_hour, 360, "What one device may bring on the long run. 0: no limit.");
+ABSL_FLAG(uint32_t, device_burst, 240, "What one device may bring at once.");
+ABSL_FLAG(double, fleet_crashes_per_second, 300, "What all devices together may bring. 0: no limit.");
+ABSL_FLAG(double, fleet_bytes_per_second, 768 << 20,
+          "The same in bytes, as crashes are announced. 0: no limit.");
+ABSL_FLAG(absl::Duration, fleet_burst, absl::Seconds(5),
+          "The fleet may bring at once what it may bring in so long.");
+ABSL_FLAG(uint64_t, bytes_in_flight, uint64_t{2} << 30,
+          "What open uploads may still have to bring before no more are opened.");
+ABSL_FLAG(uint64_t, min_free_bytes, 64 << 20,
+          "No crash is let in while the disk has fewer free bytes than this and what is on its way.");
+ABSL_FLAG(absl::Duration, slow_database, absl::Seconds(2),
+          "No crash is let in while the database needs longer than this for a question.");
+ABSL_FLAG(uint64_t, max_analysis_backlog, 20'000,
+          "No crash is let in while more than so many wait for analysis.");
 ABSL_FLAG(int, workers, 8, "Threads that verify chunks and wait for the disk and the database.");
 ABSL_FLAG(absl::Duration, session_ttl, absl::Hours(7 * 24), "How long a broken-off upload can resume.");
+ABSL_FLAG(absl::Duration, watchdog_interval, absl::Seconds(5),
+          "How often the server asks its own ports whether they answer; after three misses it ends with 75. "
+          "0: never.");
 ABSL_FLAG(
     std::string, release_orphans, "auto",
     "Whether packs that no row names give their room back: never, auto (unless there are more of them than "
@@ -43,9 +64,6 @@ ABSL_FLAG(absl::Duration, orphan_grace, absl::Hours(24),
           "For how long such a pack stays in any case. An hour at least.");
 ABSL_FLAG(uint64_t, scrub_bytes_per_day, uint64_t{64} << 30,
           "How much of what is stored is checked against its digests in a day. 0: nothing.");
-ABSL_FLAG(absl::Duration, watchdog_interval, absl::Seconds(5),
-          "How often the server asks its own ports whether they answer; after three misses it ends with 75. "
-          "0: never.");
 ABSL_FLAG(std::string, log_level, "info", "debug, info, warning or error.");
 
 namespace corefleet {
@@ -67,6 +85,24 @@ void ConfigureHelp() {
   config.contains_helpshort_flags = ours;
   config.version_string = [] { return std::string("corefleetd 0.1.0\n"); };
   absl::SetFlagsUsageConfig(config);
+}
+
+// What shut the door at one mark opens it again at another: half as much, for the disk half as much more.
+AdmissionLimits AdmissionFromFlags() {
+  AdmissionLimits limits;
+  limits.device_crashes_per_hour = absl::GetFlag(FLAGS_device_crashes_per_hour);
+  limits.device_burst = absl::GetFlag(FLAGS_device_burst);
+  limits.fleet_crashes_per_second = absl::GetFlag(FLAGS_fleet_crashes_per_second);
+  limits.fleet_bytes_per_second = absl::GetFlag(FLAGS_fleet_bytes_per_second);
+  limits.fleet_burst = absl::GetFlag(FLAGS_fleet_burst);
+  limits.in_flight.bytes = absl::GetFlag(FLAGS_bytes_in_flight);
+  limits.min_free_bytes = absl::GetFlag(FLAGS_min_free_bytes);
+  limits.free_bytes_again = limits.min_free_bytes + limits.min_free_bytes / 2;
+  limits.database = {.slow = absl::GetFlag(FLAGS_slow_database),
+                     .quick = absl::GetFlag(FLAGS_slow_database) / 2,
+                     .backlog = absl::GetFlag(FLAGS_max_analysis_backlog),
+                     .backlog_again = absl::GetFlag(FLAGS_max_analysis_backlog) / 2};
+  return limits;
 }
 
 }  // namespace
@@ -99,6 +135,10 @@ absl::StatusOr<ServerOptions> OptionsFromCommandLine(int argc, char** argv) {
   options.reconcile.grace = absl::GetFlag(FLAGS_orphan_grace);
   options.reconcile.scrub_bytes_per_day = absl::GetFlag(FLAGS_scrub_bytes_per_day);
   ASSIGN_OR_RETURN(options.log_level, ParseLogLevel(absl::GetFlag(FLAGS_log_level)));
+  options.rules = absl::GetFlag(FLAGS_rules);
+  options.admission = AdmissionFromFlags();
+  options.check_rules = absl::GetFlag(FLAGS_check_rules);
+  if (!options.check_rules.empty()) return options;
   RETURN_IF_ERROR(Validate(options));
   return options;
 }

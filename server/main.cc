@@ -15,6 +15,7 @@
 #include "core/kdump/reader/child_dump_opener.h"
 #include "core/kdump/reader/reader_main.h"
 #include "server/address_file.h"
+#include "server/admission_setup.h"
 #include "server/analysis/analyzer.h"
 #include "server/archive/archive.h"
 #include "server/flags.h"
@@ -76,6 +77,7 @@ sigset_t BlockStopSignals() {
   sigemptyset(&signals);
   sigaddset(&signals, SIGTERM);
   sigaddset(&signals, SIGINT);
+  sigaddset(&signals, SIGHUP);
   pthread_sigmask(SIG_BLOCK, &signals, nullptr);
   signal(SIGPIPE, SIG_IGN);
   return signals;
@@ -113,6 +115,7 @@ absl::Status Serve(const ServerOptions& options, const sigset_t& stop_signals) {
 
   IngestLimits limits;
   limits.session_ttl = options.session_ttl;
+  limits.min_free_bytes = options.admission.min_free_bytes;
   // Compressed dumps are copied beside the segments to be read, and never take the room that uploads need.
   ChildDumpOpener::Options dumps;
   dumps.scratch_folder = storage.data_dir->path();
@@ -123,13 +126,16 @@ absl::Status Serve(const ServerOptions& options, const sigset_t& stop_signals) {
   CrashReader reader({.index = index, .store = store, .clock = clock, .metrics = &metrics, .opener = &opener},
                      {});
   Analyzer analyzer(&reader, 1);
+  ASSIGN_OR_RETURN(const auto admission, ServerAdmission::Start(options, index, clock));
   Ingestor ingestor({.index = index,
                      .store = store,
                      .clock = clock,
                      .metrics = &metrics,
-                     .crash_received = [&analyzer] { analyzer.Wake(); }},
+                     .crash_received = [&analyzer] { analyzer.Wake(); },
+                     .admission = admission->admission(),
+                     .refusals = admission->refusals()},
                     limits);
-  const SessionExpiry session_expiry(index, clock, &metrics);
+  const SessionExpiry session_expiry(index, &ingestor, clock, &metrics);
   // Begins with what the last run left behind, beside the first uploads.
   Reconciler reconciler({.index = index, .store = store, .clock = clock, .metrics = &metrics},
                         options.reconcile);
@@ -163,12 +169,13 @@ absl::Status Serve(const ServerOptions& options, const sigset_t& stop_signals) {
     engineers->SetServing(ready);
   });
   ASSIGN_OR_RETURN(const HostPort http_address, ParseHostPort(options.http_address));
-  ASSIGN_OR_RETURN(const auto http,
-                   HttpServer::Start(http_address.host, http_address.port,
-                                     {.metrics = [&] { return metrics.Scrape(gauges.Read()); },
-                                      .ready = [&] { return readiness.status(); },
-                                      .front = FrontPage(ingest->address(), engineers->address())},
-                                     identities->http));
+  ASSIGN_OR_RETURN(
+      const auto http,
+      HttpServer::Start(http_address.host, http_address.port,
+                        {.metrics = [&] { return metrics.Scrape(gauges.Read(), admission->standing()); },
+                         .ready = [&] { return readiness.status(); },
+                         .front = FrontPage(ingest->address(), engineers->address())},
+                        identities->http));
   const std::string http_at =
       absl::StrCat(options.http_address.substr(0, options.http_address.rfind(':')), ":", http->port());
   ASSIGN_OR_RETURN(auto addresses,
@@ -188,7 +195,7 @@ absl::Status Serve(const ServerOptions& options, const sigset_t& stop_signals) {
   }
 
   int signal_number = 0;
-  sigwait(&stop_signals, &signal_number);
+  while (sigwait(&stop_signals, &signal_number) != 0 || signal_number == SIGHUP) admission->Reload();
   Log(LogLevel::kInfo, "stopping", {{"signal", std::to_string(signal_number)}});
   watchdog.reset();
   addresses.reset();
@@ -197,6 +204,16 @@ absl::Status Serve(const ServerOptions& options, const sigset_t& stop_signals) {
   ingest->Stop(kDrain);
   engineers->Stop(kDrain);
   return absl::OkStatus();
+}
+
+int CheckRules(const std::string& path) {
+  const auto meaning = CheckRulesFile(path);
+  if (meaning.ok()) {
+    std::fputs(meaning->c_str(), stdout);
+    return 0;
+  }
+  std::fprintf(stderr, "corefleetd: %s\n", std::string(meaning.status().message()).c_str());
+  return 1;
 }
 
 }  // namespace
@@ -209,6 +226,7 @@ int main(int argc, char** argv) {
     std::fprintf(stderr, "corefleetd: %s\n", std::string(options.status().message()).c_str());
     return 2;
   }
+  if (!options->check_rules.empty()) return corefleet::CheckRules(options->check_rules);
   corefleet::SetLogLevel(options->log_level);
   corefleet::LogWhatGrpcSays();
   const sigset_t stop_signals = corefleet::BlockStopSignals();

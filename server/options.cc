@@ -60,6 +60,28 @@ absl::Status ValidatePorts(const ServerOptions& options) {
                          options.insecure);
 }
 
+absl::Status ValidateAdmission(const AdmissionLimits& limits) {
+  if (limits.device_crashes_per_hour < 0 || limits.fleet_crashes_per_second < 0 ||
+      limits.fleet_bytes_per_second < 0) {
+    return absl::InvalidArgumentError(
+        "--device_crashes_per_hour, --fleet_crashes_per_second and "
+        "--fleet_bytes_per_second are 0 (no limit) or more");
+  }
+  if (limits.device_burst < 1) {
+    return absl::InvalidArgumentError("--device_burst is less than 1: no device could bring a crash");
+  }
+  if (limits.fleet_burst < absl::Milliseconds(100) || limits.fleet_burst > absl::Hours(1)) {
+    return absl::InvalidArgumentError("--fleet_burst is not between 100ms and 1h");
+  }
+  if (limits.in_flight.bytes < 1 || limits.min_free_bytes < 1) {
+    return absl::InvalidArgumentError("--bytes_in_flight and --min_free_bytes are 1 or more");
+  }
+  if (limits.database.slow < absl::Milliseconds(1) || limits.database.backlog < 1) {
+    return absl::InvalidArgumentError("--slow_database is a millisecond at least, --max_analysis_backlog 1");
+  }
+  return absl::OkStatus();
+}
+
 }  // namespace
 
 absl::StatusOr<HostPort> ParseHostPort(absl::string_view address) {
@@ -120,6 +142,7 @@ absl::Status Validate(const ServerOptions& options) {
   if (options.watchdog_interval < absl::ZeroDuration()) {
     return absl::InvalidArgumentError("--watchdog_interval is negative");
   }
+  RETURN_IF_ERROR(ValidateAdmission(options.admission));
   if (options.session_ttl < absl::Minutes(1)) {
     return absl::InvalidArgumentError("--session_ttl is shorter than a minute: no upload could resume");
   }

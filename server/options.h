@@ -8,6 +8,7 @@
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
 #include "base/log.h"
+#include "server/admission/admission.h"
 #include "server/reconcile/reconciler.h"
 
 namespace corefleet {
@@ -39,6 +40,11 @@ struct ServerOptions {
   std::string archive_tokens;
   // Whom the private database runs as when this process is root.
   std::string postgres_user = "postgres";
+  // The operator's rules about crashes (docs/admission.md). Empty: every crash is wanted.
+  std::string rules;
+  AdmissionLimits admission;
+  // Says what a rules file means, and serves nothing. Empty: serve.
+  std::string check_rules;
   // Threads that verify chunks and wait for disk and database.
   int workers = 8;
   absl::Duration session_ttl = absl::Hours(7 * 24);

@@ -40,8 +40,8 @@ class ChunkLedger {
   // What of `manifest` is not there, in order. At most one range more than there are chunks, for each region.
   std::vector<ChunkRange> Missing(const Manifest& manifest) const;
 
-  // DATA_LOSS, naming the first region whose chunks do not make the root that the manifest announced. Call it
-  // only when nothing is missing.
+  // DATA_LOSS, naming the first region that is whole and whose chunks do not make the root that the manifest
+  // announced. What a region that lacks chunks would make, nobody can tell.
   absl::Status CheckRoots(const Manifest& manifest) const;
 
  private:

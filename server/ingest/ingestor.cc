@@ -1,8 +1,10 @@
 #include "server/ingest/ingestor.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "base/log.h"
 #include "base/status_macros.h"
 #include "core/bytes/escape.h"
 #include "server/ingest/unguessable.h"
@@ -16,12 +18,6 @@ absl::StatusOr<SessionId> ParseSession(absl::string_view text) {
   return SessionId(std::string(text));
 }
 
-uint64_t StoredBytes(const std::vector<StoredPack>& packs) {
-  uint64_t total = 0;
-  for (const StoredPack& pack : packs) total += pack.ref.size;
-  return total;
-}
-
 std::string Describe(const std::vector<ChunkRange>& missing) {
   uint64_t chunks = 0;
   for (const ChunkRange& range : missing) chunks += range.count;
@@ -30,13 +26,53 @@ std::string Describe(const std::vector<ChunkRange>& missing) {
 }
 
 BeginOutcome OutcomeOf(const absl::StatusOr<SessionStatus>& result) {
-  if (!result.ok()) {
-    return absl::IsInvalidArgument(result.status()) || absl::IsResourceExhausted(result.status())
-               ? BeginOutcome::kRefused
-               : BeginOutcome::kFailed;
-  }
+  if (!result.ok()) return RefusedBy(result.status()) ? BeginOutcome::kRefused : BeginOutcome::kFailed;
   if (result->state == SessionState::kComplete) return BeginOutcome::kComplete;
   return result->created ? BeginOutcome::kNew : BeginOutcome::kResuming;
+}
+
+absl::Status Refuse(RefusalReason reason, absl::string_view why) {
+  return RefusedStatus({.reason = reason, .message = std::string(why)});
+}
+
+std::vector<ChunkRange> MissingOf(const ChunkLedger& ledger, const Manifest& manifest, SessionWant want) {
+  const std::vector<bool> wanted = WantedRegions(manifest, want);
+  std::vector<ChunkRange> missing = ledger.Missing(manifest);
+  std::erase_if(missing, [&](const ChunkRange& range) { return !wanted[range.region]; });
+  return missing;
+}
+
+// Bytes of the chunks in `ranges`, which are ranges of `manifest`.
+uint64_t BytesIn(const std::vector<ChunkRange>& ranges, const Manifest& manifest) {
+  uint64_t bytes = 0;
+  for (const ChunkRange& range : ranges) {
+    const uint64_t begin = range.first * kChunkBytes;
+    const uint64_t end = (range.first + range.count) * kChunkBytes;
+    bytes += std::min(end, manifest.regions[range.region].size) - begin;
+  }
+  return bytes;
+}
+
+CrashBytes BytesOfCrash(const Session& session, const std::vector<StoredPack>& packs,
+                        const ChunkLedger& ledger) {
+  CrashBytes bytes{.raw = RawBytes(session.manifest)};
+  bytes.here = bytes.raw - BytesIn(ledger.Missing(session.manifest), session.manifest);
+  for (const StoredPack& pack : packs) bytes.stored += pack.ref.size;
+  return bytes;
+}
+
+AskingCrash Asking(const DeviceId& device, const CrashUid& uid, const CrashOffer& offer) {
+  return {.device = &device,
+          .uid = &uid,
+          .hints = &offer.hints,
+          .log_part = LogPartOf(offer.manifest),
+          .bytes = RawBytes(offer.manifest)};
+}
+
+void SayTerms(const SessionTerms& terms, SessionStatus* status) {
+  status->want = terms.want == SessionWant::kLogOnly ? Want::kLogOnly : Want::kAll;
+  status->rule = terms.rule;
+  status->weight = terms.weight;
 }
 
 }  // namespace
@@ -45,13 +81,45 @@ Ingestor::Ingestor(Dependencies deps, const IngestLimits& limits)
     : deps_(std::move(deps)), limits_(limits), budget_(limits.held_bytes) {}
 
 absl::StatusOr<SessionStatus> Ingestor::Begin(const DeviceCaller& caller, const CrashOffer& offer) {
-  const auto result = [&]() -> absl::StatusOr<SessionStatus> {
-    ASSIGN_OR_RETURN(const DeviceId id, caller.Speaking(offer.device));
-    RETURN_IF_ERROR(CheckAnnouncement(offer.manifest, offer.note));
-    return OpenSession(id, offer.manifest, offer.note);
-  }();
+  auto result = Answer(caller, offer);
   deps_.metrics->SessionBegun(OutcomeOf(result));
   return result;
+}
+
+absl::StatusOr<SessionStatus> Ingestor::Answer(const DeviceCaller& caller, const CrashOffer& offer) {
+  const auto counted = [this](const absl::Status& status) {
+    if (const auto refused = RefusedBy(status); refused && deps_.refusals != nullptr) {
+      deps_.refusals->Count(refused->reason);
+    }
+    return status;
+  };
+  const absl::StatusOr<DeviceId> device = Check(caller, offer);
+  if (!device.ok()) return counted(device.status());
+  if (offer.account) TakeAccount(*device, *offer.account);
+  const CrashUid uid = UidOf(offer.manifest);
+  ASSIGN_OR_RETURN(std::optional<Session> found, FindSession(*device, uid));
+  if (!found) {
+    auto opened = Open(*device, uid, offer);
+    if (!opened.ok()) return counted(opened.status());
+    return opened;
+  }
+  if (found->state == SessionState::kOpen) return Resume(*std::move(found), offer);
+  return AskForRest(*found, uid, offer);
+}
+
+absl::StatusOr<DeviceId> Ingestor::Check(const DeviceCaller& caller, const CrashOffer& offer) const {
+  auto device = caller.Speaking(offer.device);
+  if (absl::IsPermissionDenied(device.status())) {
+    return Refuse(RefusalReason::kWrongDevice, device.status().message());
+  }
+  if (!device.ok()) return Refuse(RefusalReason::kMalformed, device.status().message());
+  const absl::Status announced = CheckAnnouncement(offer.manifest, offer.note);
+  if (!announced.ok()) return Refuse(RefusalReason::kMalformed, announced.message());
+  if (RawBytes(offer.manifest) > limits_.crash_bytes) {
+    return Refuse(RefusalReason::kCrashTooLarge, absl::StrCat("a crash of ", RawBytes(offer.manifest),
+                                                              " bytes is larger than ", limits_.crash_bytes));
+  }
+  return device;
 }
 
 absl::Status Ingestor::CheckAnnouncement(const Manifest& manifest, const std::string& note) const {
@@ -61,10 +129,6 @@ absl::Status Ingestor::CheckAnnouncement(const Manifest& manifest, const std::st
   }
   if (Utf8OrHex(note) != note) return absl::InvalidArgumentError("the note is not UTF-8");
   RETURN_IF_ERROR(Validate(manifest));
-  if (RawBytes(manifest) > limits_.crash_bytes) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("a crash of ", RawBytes(manifest), " bytes is larger than ", limits_.crash_bytes));
-  }
   const Sha256Digest nothing = RegionRoot().Finish();
   for (size_t i = 0; i < manifest.regions.size(); ++i) {
     if (manifest.regions[i].size == 0 && manifest.regions[i].root != nothing) {
@@ -75,48 +139,106 @@ absl::Status Ingestor::CheckAnnouncement(const Manifest& manifest, const std::st
   return absl::OkStatus();
 }
 
-absl::Status Ingestor::CheckRoom() {
-  const uint64_t free = deps_.store->FreeBytes();
-  if (free >= limits_.min_free_bytes) return absl::OkStatus();
-  return absl::ResourceExhaustedError(absl::StrCat("the server's store is full: ", free, " bytes are left"));
+// Counts only ever grow: a report that is left out is made up for by the next one.
+void Ingestor::TakeAccount(const DeviceId& device, const DeviceAccount& account) {
+  if (deps_.admission == nullptr || !IsValidEpoch(account.epoch)) return;
+  const std::vector<ReasonCount> losses = KnownLosses(account);
+  if (losses.empty() || !deps_.admission->TakesAccount(device, FingerprintOf(account))) return;
+  const absl::Status taken = deps_.index->ReportLosses(device, account.epoch, losses, deps_.clock->Now());
+  if (taken.ok()) return;
+  Log(LogLevel::kWarning, "a device's account is not taken", {{"why", taken.ToString()}});
 }
 
-absl::StatusOr<SessionStatus> Ingestor::OpenSession(const DeviceId& device, const Manifest& manifest,
-                                                    const std::string& note) {
-  const auto begin = [&] {
-    const absl::Time now = deps_.clock->Now();
-    return deps_.index->BeginSession(device, manifest, note, SessionTerms(), NewSessionId(), now,
-                                     now + limits_.session_ttl);
-  };
-  ASSIGN_OR_RETURN(BeginResult begun, begin());
-  const bool open = begun.session.state == SessionState::kOpen;
-  if (open && begun.session.manifest != manifest) {
-    RETURN_IF_ERROR(deps_.index->AbandonSession(begun.session.id, "abandoned"));
-    ASSIGN_OR_RETURN(begun, begin());
+absl::StatusOr<std::optional<Session>> Ingestor::FindSession(const DeviceId& device, const CrashUid& uid) {
+  const absl::Time asked = deps_.clock->Now();
+  auto found = deps_.index->FindSession(device, uid);
+  const absl::Time answered = deps_.clock->Now();
+  if (deps_.admission != nullptr) deps_.admission->database()->Answered(answered - asked, answered);
+  return found;
+}
+
+absl::StatusOr<Grant> Ingestor::Decide(const AskingCrash& crash, const SessionId& session) {
+  if (deps_.admission == nullptr) return Grant{.terms = {.hints = *crash.hints}};
+  return deps_.admission->Decide(crash, session, deps_.store->FreeBytes());
+}
+
+absl::StatusOr<SessionStatus> Ingestor::Open(const DeviceId& device, const CrashUid& uid,
+                                             const CrashOffer& offer) {
+  AskingCrash asking = Asking(device, uid, offer);
+  const ChunkLedger nothing;
+  asking.all_to_bring = asking.bytes;
+  asking.log_to_bring = BytesIn(MissingOf(nothing, offer.manifest, SessionWant::kLogOnly), offer.manifest);
+  const SessionId fresh = NewSessionId();
+  ASSIGN_OR_RETURN(const Grant grant, Decide(asking, fresh));
+  const auto begun = BeginSession(device, offer, grant.terms, fresh);
+  if (!begun.ok() || !begun->created) EndInFlight(fresh);
+  RETURN_IF_ERROR(begun.status());
+  // Another call of the same device was faster.
+  if (!begun->created) return Resume(begun->session, offer);
+  ASSIGN_OR_RETURN(SessionStatus status, StatusOf(begun->session, /*created=*/true));
+  status.ask_again = grant.ask_again;
+  return status;
+}
+
+absl::StatusOr<BeginResult> Ingestor::BeginSession(const DeviceId& device, const CrashOffer& offer,
+                                                   const SessionTerms& terms, const SessionId& fresh) {
+  const absl::Time now = deps_.clock->Now();
+  return deps_.index->BeginSession(device, offer.manifest, offer.note, terms, fresh, now,
+                                   now + limits_.session_ttl);
+}
+
+absl::StatusOr<SessionStatus> Ingestor::Resume(Session session, const CrashOffer& offer) {
+  bool created = false;
+  // Chunks that came under other numbers are no use. A crash that is stored keeps its numbers.
+  const bool renumbered = session.manifest != offer.manifest;
+  if (renumbered && !session.crash.empty()) {
+    return absl::AbortedError("this crash was announced in another order, and its rest is under way");
+  }
+  if (renumbered) RETURN_IF_ERROR(deps_.index->AbandonSession(session.id, kAbandoned));
+  if (renumbered || session.expires_at <= deps_.clock->Now()) {
+    ASSIGN_OR_RETURN(BeginResult begun, BeginSession(session.device, offer, session.terms, NewSessionId()));
+    session = std::move(begun.session);
+    created = begun.created;
     // Two uploads of one crash that order its regions differently take turns at throwing each other out.
-    if (begun.session.manifest != manifest)
+    if (session.manifest != offer.manifest)
       return absl::AbortedError("another upload of this crash is under way");
   }
-  // Refused before its bytes travel. The empty session costs a row.
-  if (open) RETURN_IF_ERROR(CheckRoom());
-  return StatusOf(begun.session, begun.created);
+  ASSIGN_OR_RETURN(SessionStatus status, StatusOf(session, created));
+  Expect(status, session.manifest);
+  return status;
 }
 
-absl::StatusOr<SessionStatus> Ingestor::StatusOf(const Session& session, bool created) {
-  SessionStatus status{.session = session.id,
-                       .created = created,
-                       .state = session.state,
+absl::StatusOr<SessionStatus> Ingestor::AskForRest(const Session& session, const CrashUid& uid,
+                                                   const CrashOffer& offer) {
+  ASSIGN_OR_RETURN(const std::vector<StoredPack> packs, deps_.index->SessionPacks(session.id));
+  const ChunkLedger ledger(packs);
+  SessionStatus stored{.session = session.id,
+                       .state = SessionState::kComplete,
                        .crash = session.crash,
-                       .expires_at = session.expires_at};
-  if (session.state == SessionState::kComplete) {
-    status.want = Want::kNone;
-    return status;
+                       .expires_at = session.expires_at,
+                       .want = Want::kNone,
+                       .rule = session.terms.rule,
+                       .weight = session.terms.weight};
+  const std::vector<ChunkRange> all = ledger.Missing(session.manifest);
+  if (all.empty() || session.manifest != offer.manifest) return stored;
+  AskingCrash asking = Asking(session.device, uid, offer);
+  asking.stored = true;
+  asking.all_to_bring = BytesIn(all, session.manifest);
+  asking.log_to_bring = BytesIn(MissingOf(ledger, session.manifest, SessionWant::kLogOnly), session.manifest);
+  const auto grant = Decide(asking, session.id);
+  // Not wanted by now: what is here is here.
+  if (absl::IsPermissionDenied(grant.status())) return stored;
+  RETURN_IF_ERROR(grant.status());
+  if (MissingOf(ledger, session.manifest, grant->terms.want).empty()) {
+    stored.want = Want::kLogOnly;
+    stored.ask_again = grant->ask_again;
+    return stored;
   }
-  std::vector<StoredPack> packs;
-  if (!created) {
-    ASSIGN_OR_RETURN(packs, deps_.index->SessionPacks(session.id));
-  }
-  status.missing = ChunkLedger(packs).Missing(session.manifest);
+  ASSIGN_OR_RETURN(
+      const Session reopened,
+      deps_.index->ReopenSession(session.id, grant->terms, deps_.clock->Now() + limits_.session_ttl));
+  ASSIGN_OR_RETURN(SessionStatus status, StatusOf(reopened, /*created=*/false));
+  status.ask_again = grant->ask_again;
   return status;
 }
 
@@ -127,6 +249,28 @@ absl::StatusOr<Session> Ingestor::Find(const DeviceCaller& caller, absl::string_
   return found;
 }
 
+absl::StatusOr<SessionStatus> Ingestor::StatusOf(const Session& session, bool created) {
+  SessionStatus status{.session = session.id,
+                       .created = created,
+                       .state = session.state,
+                       .crash = session.crash,
+                       .expires_at = session.expires_at};
+  SayTerms(session.terms, &status);
+  if (session.state == SessionState::kComplete) {
+    status.want = Want::kNone;
+    return status;
+  }
+  if (status.want == Want::kLogOnly && deps_.admission != nullptr) {
+    status.ask_again = deps_.admission->AskAgainOf(status.rule);
+  }
+  std::vector<StoredPack> packs;
+  if (!created) {
+    ASSIGN_OR_RETURN(packs, deps_.index->SessionPacks(session.id));
+  }
+  status.missing = MissingOf(ChunkLedger(packs), session.manifest, session.terms.want);
+  return status;
+}
+
 absl::StatusOr<SessionStatus> Ingestor::GetSession(const DeviceCaller& caller, absl::string_view session) {
   ASSIGN_OR_RETURN(const Session found, Find(caller, session));
   return StatusOf(found, /*created=*/false);
@@ -134,36 +278,59 @@ absl::StatusOr<SessionStatus> Ingestor::GetSession(const DeviceCaller& caller, a
 
 absl::StatusOr<std::unique_ptr<SessionWriter>> Ingestor::OpenWriter(const DeviceCaller& caller,
                                                                     absl::string_view session) {
-  ASSIGN_OR_RETURN(Session found, Find(caller, session));
-  ASSIGN_OR_RETURN(const std::vector<StoredPack> packs, deps_.index->SessionPacks(found.id));
-  const SessionWriter::Dependencies deps{.index = deps_.index,
-                                         .store = deps_.store,
-                                         .clock = deps_.clock,
-                                         .metrics = deps_.metrics,
-                                         .budget = &budget_};
-  return std::make_unique<SessionWriter>(deps, limits_, std::move(found), ChunkLedger(packs));
+  ASSIGN_OR_RETURN(const SessionId id, ParseSession(session));
+  ASSIGN_OR_RETURN(SessionWithPacks found, deps_.index->GetSessionWithPacks(id));
+  if (!caller.MayAct(found.session.device)) return absl::NotFoundError("no such session");
+  const SessionWriter::Dependencies deps{
+      .index = deps_.index,
+      .store = deps_.store,
+      .clock = deps_.clock,
+      .metrics = deps_.metrics,
+      .budget = &budget_,
+      .in_flight = deps_.admission == nullptr ? nullptr : deps_.admission->in_flight()};
+  return std::make_unique<SessionWriter>(deps, limits_, std::move(found.session), ChunkLedger(found.packs));
 }
 
 absl::StatusOr<FinishedCrash> Ingestor::Finish(const DeviceCaller& caller, absl::string_view session) {
-  ASSIGN_OR_RETURN(const Session found, Find(caller, session));
-  const SessionId& id = found.id;
-  if (found.state == SessionState::kComplete)
-    return FinishedCrash{.crash = found.crash, .already_stored = true};
-  ASSIGN_OR_RETURN(const std::vector<StoredPack> packs, deps_.index->SessionPacks(id));
-  const ChunkLedger ledger(packs);
-  if (const auto missing = ledger.Missing(found.manifest); !missing.empty()) {
-    return absl::FailedPreconditionError(Describe(missing));
+  ASSIGN_OR_RETURN(const SessionId id, ParseSession(session));
+  ASSIGN_OR_RETURN(const SessionWithPacks found, deps_.index->GetSessionWithPacks(id));
+  if (!caller.MayAct(found.session.device)) return absl::NotFoundError("no such session");
+  if (found.session.state == SessionState::kComplete) {
+    return FinishedCrash{.crash = found.session.crash, .already_stored = true};
   }
-  if (const absl::Status roots = ledger.CheckRoots(found.manifest); !roots.ok()) {
+  const ChunkLedger ledger(found.packs);
+  const auto missing = MissingOf(ledger, found.session.manifest, found.session.terms.want);
+  if (!missing.empty()) return absl::FailedPreconditionError(Describe(missing));
+  if (const absl::Status roots = ledger.CheckRoots(found.session.manifest); !roots.ok()) {
     RETURN_IF_ERROR(deps_.index->DropPacks(id));
     return roots;
   }
+  return FinishWith(found.session, found.packs, ledger);
+}
+
+absl::Status Ingestor::FinishPart(const SessionId& session) {
+  const auto found = deps_.index->GetSessionWithPacks(session);
+  if (absl::IsNotFound(found.status())) return absl::OkStatus();
+  RETURN_IF_ERROR(found.status());
+  if (found->session.state == SessionState::kComplete) return absl::OkStatus();
+  const ChunkLedger ledger(found->packs);
+  if (!ledger.CheckRoots(found->session.manifest).ok()) {
+    return deps_.index->AbandonSession(session, kDamaged);
+  }
+  return FinishWith(found->session, found->packs, ledger).status();
+}
+
+absl::StatusOr<FinishedCrash> Ingestor::FinishWith(const Session& session,
+                                                   const std::vector<StoredPack>& packs,
+                                                   const ChunkLedger& ledger) {
   const CrashId fresh = NewCrashId(deps_.clock->Now());
   ASSIGN_OR_RETURN(const CrashId crash,
-                   deps_.index->FinishSession(id, fresh, RawBytes(found.manifest), StoredBytes(packs)));
+                   deps_.index->FinishSession(session.id, fresh, BytesOfCrash(session, packs, ledger)));
+  EndInFlight(session.id);
   if (crash == fresh) deps_.metrics->CrashReceived();
   deps_.crash_received();
-  return FinishedCrash{.crash = crash, .already_stored = crash != fresh};
+  // Of a reopened session it is the rest that was finished.
+  return FinishedCrash{.crash = crash, .already_stored = crash != fresh && session.crash.empty()};
 }
 
 absl::Status Ingestor::Abandon(const DeviceCaller& caller, absl::string_view session) {
@@ -171,7 +338,18 @@ absl::Status Ingestor::Abandon(const DeviceCaller& caller, absl::string_view ses
   // Another device's session gives the answer of none at all: the two cannot be told apart.
   if (absl::IsNotFound(found.status())) return absl::OkStatus();
   RETURN_IF_ERROR(found.status());
-  return deps_.index->AbandonSession(found->id, "abandoned");
+  RETURN_IF_ERROR(deps_.index->AbandonSession(found->id, kAbandoned));
+  EndInFlight(found->id);
+  return absl::OkStatus();
+}
+
+void Ingestor::Expect(const SessionStatus& status, const Manifest& manifest) {
+  if (deps_.admission == nullptr || status.state == SessionState::kComplete) return;
+  deps_.admission->in_flight()->Expect(status.session, BytesIn(status.missing, manifest), deps_.clock->Now());
+}
+
+void Ingestor::EndInFlight(const SessionId& session) {
+  if (deps_.admission != nullptr) deps_.admission->in_flight()->End(session);
 }
 
 }  // namespace corefleet

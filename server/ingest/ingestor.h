@@ -12,6 +12,8 @@
 #include "absl/strings/string_view.h"
 #include "base/clock.h"
 #include "core/manifest/manifest.h"
+#include "server/admission/admission.h"
+#include "server/admission/refusal_account.h"
 #include "server/identity/caller.h"
 #include "server/ingest/byte_budget.h"
 #include "server/ingest/chunk_ledger.h"
@@ -36,8 +38,8 @@ struct SessionStatus {
   SessionId session;
   bool created = false;  // by this very call
   SessionState state = SessionState::kOpen;
-  CrashId crash;  // empty until the session was finished once
-  std::vector<ChunkRange> missing;
+  CrashId crash;                    // empty until the session was finished once
+  std::vector<ChunkRange> missing;  // of what is wanted
   absl::Time expires_at;
   Want want = Want::kAll;
   std::string rule;                         // that decided, if one did
@@ -54,9 +56,8 @@ struct FinishedCrash {
 // row before the acknowledgement, and facts later, by somebody else.
 //
 // All state is in the index and the store, so a session goes on at any server that shares them. A caller sees
-// the sessions of the devices that it may act for; those of others do not exist for it. Thread-safe.
-// Every method blocks, and may return UNAVAILABLE, ABORTED or UNKNOWN from the index; all of them may be
-// repeated.
+// the sessions of the devices that it may act for; those of others do not exist for it. Thread-safe. Every
+// method blocks, and may return UNAVAILABLE, ABORTED or UNKNOWN from the index; all of them may be repeated.
 class Ingestor {
  public:
   struct Dependencies {
@@ -66,6 +67,10 @@ class Ingestor {
     IngestMetrics* metrics;
     // Called after a crash has become durable and before its device is told. Must not block.
     std::function<void()> crash_received = [] {};
+    // Without it everything is let in.
+    Admission* admission = nullptr;
+    // Without it refusals are not counted.
+    RefusalAccount* refusals = nullptr;
   };
 
   Ingestor(Dependencies deps, const IngestLimits& limits);
@@ -74,10 +79,12 @@ class Ingestor {
 
   // Opens a session, or finds the one that is there for the same regions of the same device. Chunks name
   // regions by their index in `manifest`; when an open session announced the same regions in another order,
-  // it is forgotten and a new one takes its place.
+  // it is forgotten and a new one takes its place. A crash that is stored in part may be wanted whole by now:
+  // its session is open again then.
   //   INVALID_ARGUMENT    the device's name, the manifest or the note breaks a rule; the text says which
-  //   PERMISSION_DENIED   the caller may not speak for that device
-  //   RESOURCE_EXHAUSTED  the store is nearly full
+  //   PERMISSION_DENIED   the caller may not speak for that device, or the operator does not want the crash
+  //   RESOURCE_EXHAUSTED  not now
+  // With each of these RefusedBy says more.
   absl::StatusOr<SessionStatus> Begin(const DeviceCaller& caller, const CrashOffer& offer);
 
   //   NOT_FOUND  no such session
@@ -88,10 +95,16 @@ class Ingestor {
   absl::StatusOr<std::unique_ptr<SessionWriter>> OpenWriter(const DeviceCaller& caller,
                                                             absl::string_view session);
 
+  // Makes a crash of a session, or adds to the crash that it was, once all that is wanted is durable.
   //   NOT_FOUND            no such session
   //   FAILED_PRECONDITION  chunks are missing
   //   DATA_LOSS            a region's root is not what was announced; the session's chunks are forgotten
   absl::StatusOr<FinishedCrash> Finish(const DeviceCaller& caller, absl::string_view session);
+
+  // Makes a crash of what a session has, though more was wanted: its device did not come back. A part of a
+  // crash is still a crash, and a late upload adds the rest. What does not match its announcement is
+  // forgotten instead. OK if there is no such session.
+  absl::Status FinishPart(const SessionId& session);
 
   // OK if there is no such session, and nothing happens.
   //   FAILED_PRECONDITION  the session is a crash already
@@ -101,11 +114,26 @@ class Ingestor {
   // The session, if it is the caller's business.
   //   NOT_FOUND  it is not, or there is none
   absl::StatusOr<Session> Find(const DeviceCaller& caller, absl::string_view session);
+
+  absl::StatusOr<SessionStatus> Answer(const DeviceCaller& caller, const CrashOffer& offer);
+  absl::StatusOr<DeviceId> Check(const DeviceCaller& caller, const CrashOffer& offer) const;
   absl::Status CheckAnnouncement(const Manifest& manifest, const std::string& note) const;
-  absl::Status CheckRoom();
-  absl::StatusOr<SessionStatus> OpenSession(const DeviceId& device, const Manifest& manifest,
-                                            const std::string& note);
+  void TakeAccount(const DeviceId& device, const DeviceAccount& account);
+  absl::StatusOr<std::optional<Session>> FindSession(const DeviceId& device, const CrashUid& uid);
+  // For a crash without a session, one whose session is open, and one that is stored.
+  absl::StatusOr<SessionStatus> Open(const DeviceId& device, const CrashUid& uid, const CrashOffer& offer);
+  absl::StatusOr<SessionStatus> Resume(Session session, const CrashOffer& offer);
+  absl::StatusOr<SessionStatus> AskForRest(const Session& session, const CrashUid& uid,
+                                           const CrashOffer& offer);
+  absl::StatusOr<BeginResult> BeginSession(const DeviceId& device, const CrashOffer& offer,
+                                           const SessionTerms& terms, const SessionId& fresh);
+  absl::StatusOr<Grant> Decide(const AskingCrash& crash, const SessionId& session);
+
   absl::StatusOr<SessionStatus> StatusOf(const Session& session, bool created);
+  absl::StatusOr<FinishedCrash> FinishWith(const Session& session, const std::vector<StoredPack>& packs,
+                                           const ChunkLedger& ledger);
+  void Expect(const SessionStatus& status, const Manifest& manifest);
+  void EndInFlight(const SessionId& session);
 
   const Dependencies deps_;
   const IngestLimits limits_;

@@ -42,6 +42,18 @@ class IngestorTest : public testing::Test {
     EXPECT_TRUE(writer.ok()) << writer.status();
     return writer.ok() ? *std::move(writer) : nullptr;
   }
+  // Sends what `missing` says, and makes it durable.
+  absl::Status Send(const std::string& session, const AnnouncedCrash& crash,
+                    const std::vector<ChunkRange>& missing) {
+    auto writer = Open(session);
+    for (const ChunkRange& range : missing) {
+      for (uint64_t i = 0; i < range.count; ++i) {
+        const OwnedChunk owned(crash, range.region, range.first + i);
+        if (absl::Status status = writer->Add(owned.view()); !status.ok()) return status;
+      }
+    }
+    return writer->Flush();
+  }
   absl::Status Send(const std::string& session, const AnnouncedCrash& crash) {
     auto writer = Open(session);
     for (uint32_t region = 0; region < crash.regions().size(); ++region) {
@@ -59,11 +71,15 @@ class IngestorTest : public testing::Test {
   CountingMetrics metrics_;
   int received_ = 0;
   IngestLimits limits_;
+  Admission admission_{AdmissionLimits(), &clock_, 1};
+  std::unique_ptr<RefusalAccount> refusals_ = std::make_unique<RefusalAccount>(&index_, absl::Hours(1));
   Ingestor ingestor_{{.index = &index_,
                       .store = &store_,
                       .clock = &clock_,
                       .metrics = &metrics_,
-                      .crash_received = [this] { ++received_; }},
+                      .crash_received = [this] { ++received_; },
+                      .admission = &admission_,
+                      .refusals = refusals_.get()},
                      limits_};
   // Three chunks, one chunk, none.
   AnnouncedCrash crash_{{AnnouncedCrash::Noise(150'000, 1), "hello", ""}};
@@ -268,6 +284,9 @@ TEST_F(IngestorTest, RefusesAnnouncementsThatBreakARule) {
 
 TEST_F(IngestorTest, AFullStoreIsSaidBeforeBytesTravel) {
   store_.SetFreeBytes(1000);
+  EXPECT_EQ(
+      RefusedBy(ingestor_.Begin(kAnyone, {.device = "d", .manifest = crash_.manifest}).status())->reason,
+      RefusalReason::kStoreFull);
   EXPECT_TRUE(absl::IsResourceExhausted(
       ingestor_.Begin(kAnyone, {.device = "d", .manifest = crash_.manifest}).status()));
 }
@@ -329,6 +348,155 @@ TEST_F(IngestorTest, StreamsFlushWhenTogetherTheyHoldTooMuch) {
   auto third = *ingestor.OpenWriter(kAnyone, session);
   ASSERT_TRUE(third->Add(OwnedChunk(crash_, 0, 2).view()).ok());
   EXPECT_FALSE(third->full()) << "what a dead stream held is given back";
+}
+
+// A log, what leads to it, and memory that it can be read without.
+AnnouncedCrash WithLog() {
+  AnnouncedCrash crash({AnnouncedCrash::Noise(70'000, 1), "banner", AnnouncedCrash::Noise(150'000, 2)});
+  crash.manifest.regions[0].name = "Kprb_data";
+  crash.manifest.regions[1].name = "Klinux_ba";
+  crash.manifest.regions[2].name = "Kunknown";
+  return crash;
+}
+
+AdmissionRules LogOnly(std::optional<absl::Duration> ask_again) {
+  return {.rules = {{.name = "log", .action = RuleAction::kLogOnly, .ask_again = ask_again}}};
+}
+
+TEST_F(IngestorTest, LogOnlyIsFinishedWithThatAndMayBecomeWhole) {
+  const AnnouncedCrash crash = WithLog();
+  const CrashOffer offer{.device = "d", .manifest = crash.manifest, .hints = {.panic = "p"}};
+  admission_.SetRules(LogOnly(absl::Hours(3)));
+  const auto begun = ingestor_.Begin(kAnyone, offer);
+  ASSERT_TRUE(begun.ok()) << begun.status();
+  EXPECT_EQ(begun->want, Want::kLogOnly);
+  EXPECT_EQ(begun->rule, "log");
+  EXPECT_EQ(begun->ask_again, absl::Hours(3));
+  EXPECT_THAT(begun->missing, ElementsAre(ChunkRange{0, 0, 2}, ChunkRange{1, 0, 1}));
+  EXPECT_EQ(admission_.in_flight()->remaining(), 70'006u);
+  const std::string session = begun->session.value();
+  const auto resumed = ingestor_.Begin(kAnyone, offer);
+  EXPECT_EQ(resumed->want, Want::kLogOnly);
+  EXPECT_EQ(resumed->ask_again, absl::Hours(3));
+  EXPECT_EQ(resumed->missing, begun->missing);
+
+  ASSERT_TRUE(Send(session, crash, begun->missing).ok());
+  EXPECT_EQ(admission_.in_flight()->remaining(), 0u);
+  const auto part = ingestor_.Finish(kAnyone, session);
+  ASSERT_TRUE(part.ok()) << part.status();
+  EXPECT_EQ(index_.GetCrash(part->crash)->here_bytes, 70'006u);
+  EXPECT_EQ(index_.GetCrash(part->crash)->want, SessionWant::kLogOnly);
+
+  const auto still = ingestor_.Begin(kAnyone, offer);
+  EXPECT_EQ(still->state, SessionState::kComplete);
+  EXPECT_EQ(still->want, Want::kLogOnly);
+  EXPECT_EQ(still->ask_again, absl::Hours(3));
+  EXPECT_THAT(still->missing, IsEmpty());
+
+  admission_.SetRules({});
+  const auto more = ingestor_.Begin(kAnyone, offer);
+  ASSERT_TRUE(more.ok()) << more.status();
+  EXPECT_EQ(more->state, SessionState::kOpen);
+  EXPECT_EQ(more->want, Want::kAll);
+  EXPECT_EQ(more->session.value(), session);
+  EXPECT_EQ(more->crash, part->crash);
+  EXPECT_THAT(more->missing, ElementsAre(ChunkRange{2, 0, 3}));
+  EXPECT_TRUE(absl::IsFailedPrecondition(ingestor_.Finish(kAnyone, session).status()));
+  ASSERT_TRUE(Send(session, crash, more->missing).ok());
+  const auto whole = ingestor_.Finish(kAnyone, session);
+  ASSERT_TRUE(whole.ok()) << whole.status();
+  EXPECT_EQ(whole->crash, part->crash);
+  EXPECT_EQ(index_.GetCrash(part->crash)->here_bytes, 220'006u);
+  EXPECT_EQ(ingestor_.Begin(kAnyone, offer)->want, Want::kNone);
+  EXPECT_EQ(metrics_.crashes, 1) << "one crash, in two parts";
+  EXPECT_EQ(received_, 2);
+  const auto account = index_.Account();
+  EXPECT_EQ(account->offered, 1u);
+  EXPECT_EQ(account->accepted, 1u);
+  EXPECT_EQ(account->Difference(), 0);
+}
+
+TEST_F(IngestorTest, WhatIsStoredInPartIsNeverCalledLost) {
+  const AnnouncedCrash crash = WithLog();
+  const CrashOffer offer{.device = "d", .manifest = crash.manifest};
+  admission_.SetRules(LogOnly(std::nullopt));
+  const auto begun = ingestor_.Begin(kAnyone, offer);
+  ASSERT_TRUE(Send(begun->session.value(), crash, begun->missing).ok());
+  const auto part = ingestor_.Finish(kAnyone, begun->session.value());
+  ASSERT_TRUE(part.ok());
+  admission_.SetRules({.rules = {{.name = "no", .action = RuleAction::kRefuse}}});
+  const auto again = ingestor_.Begin(kAnyone, offer);
+  ASSERT_TRUE(again.ok()) << again.status();
+  EXPECT_EQ(again->state, SessionState::kComplete);
+  EXPECT_EQ(again->want, Want::kNone) << "the rest is not wanted at all by now";
+  EXPECT_EQ(again->crash, part->crash);
+}
+
+TEST_F(IngestorTest, ADamagedPartIsForgotten) {
+  AnnouncedCrash liar({"honest bytes", "more"});
+  liar.manifest.regions[0].root[5] ^= 1;
+  const std::string session = Begin(liar);
+  ASSERT_TRUE(Send(session, liar, {{0, 0, 1}}).ok());
+  EXPECT_TRUE(ingestor_.FinishPart(SessionId(session)).ok());
+  EXPECT_TRUE(absl::IsNotFound(ingestor_.GetSession(kAnyone, session).status()));
+  EXPECT_THAT(index_.Account()->expired, ElementsAre(ReasonCount{"damaged", 1}));
+  EXPECT_TRUE(ingestor_.FinishPart(SessionId(session)).ok());
+}
+
+TEST_F(IngestorTest, OpenSessionsAndStoredCrashesAreNotShed) {
+  const std::string session = Begin();
+  const AnnouncedCrash stored({"stored"});
+  const std::string finished = Begin(stored);
+  ASSERT_TRUE(Send(finished, stored).ok());
+  ASSERT_TRUE(ingestor_.Finish(kAnyone, finished).ok());
+  admission_.SetRules({.kill_switch = {.on = true}});
+  EXPECT_EQ(Begin(), session);
+  EXPECT_EQ(ingestor_.Begin(kAnyone, {.device = "pixel-7", .manifest = stored.manifest})->want, Want::kNone);
+  const AnnouncedCrash other({"other"});
+  const auto refused = ingestor_.Begin(kAnyone, {.device = "pixel-7", .manifest = other.manifest});
+  EXPECT_EQ(RefusedBy(refused.status())->reason, RefusalReason::kKillSwitch);
+}
+
+TEST_F(IngestorTest, EveryOfferIsAccountedFor) {
+  Begin();
+  admission_.SetRules({.kill_switch = {.on = true}});
+  const AnnouncedCrash other({"other"});
+  const CrashOffer offer{.device = "d", .manifest = other.manifest};
+  for (int i = 0; i < 3; ++i) EXPECT_FALSE(ingestor_.Begin(kAnyone, offer).ok());
+  EXPECT_FALSE(ingestor_.Begin(kAnyone, {.device = "d"}).ok());
+  Manifest huge = other.manifest;
+  huge.regions[0].size = limits_.crash_bytes + 1;
+  EXPECT_FALSE(ingestor_.Begin(kAnyone, {.device = "d", .manifest = huge}).ok());
+  EXPECT_FALSE(ingestor_.Begin(DeviceCaller::Device(DeviceId("e")), offer).ok());
+  refusals_.reset();
+  const auto account = index_.Account();
+  EXPECT_THAT(account->refused, ElementsAre(ReasonCount{"crash_too_large", 1}, ReasonCount{"kill_switch", 3},
+                                            ReasonCount{"malformed", 1}, ReasonCount{"wrong_device", 1}));
+  EXPECT_EQ(account->offered, 7u);
+  EXPECT_EQ(account->pending, 1u);
+  EXPECT_EQ(account->Difference(), 0);
+}
+
+TEST_F(IngestorTest, DevicesLossesAreTakenOnceAndBounded) {
+  CrashOffer offer{.device = "d", .manifest = crash_.manifest};
+  offer.account = DeviceAccount{.epoch = "e1", .lost = {{"spool_age", 3}, {"made up", 2}, {"odd", 1}}};
+  ASSERT_TRUE(ingestor_.Begin(kAnyone, offer).ok());
+  ASSERT_TRUE(ingestor_.Begin(kAnyone, offer).ok());
+  EXPECT_THAT(index_.Account()->expired,
+              ElementsAre(ReasonCount{"device_other", 3}, ReasonCount{"device_spool_age", 3}));
+  offer.account->lost[0].count = 5;
+  ASSERT_TRUE(ingestor_.Begin(kAnyone, offer).ok()) << "too early";
+  clock_.Advance(absl::Minutes(1));
+  offer.account->lost[1].count = ~uint64_t{0};
+  ASSERT_TRUE(ingestor_.Begin(kAnyone, offer).ok());
+  EXPECT_THAT(index_.Account()->expired, ElementsAre(ReasonCount{"device_other", CrashIndex::kMaxLoss},
+                                                     ReasonCount{"device_spool_age", 5}));
+  for (const std::string& epoch : {std::string(), std::string("two words"), std::string(65, 'x')}) {
+    offer.device = "other";
+    offer.account->epoch = epoch;
+    EXPECT_TRUE(ingestor_.Begin(kAnyone, offer).ok()) << "a crash is not refused for it";
+  }
+  EXPECT_EQ(index_.Account()->Difference(), 0);
 }
 
 TEST_F(IngestorTest, AnotherDevicesSessionDoesNotExist) {

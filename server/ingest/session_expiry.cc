@@ -3,6 +3,7 @@
 #include <string>
 
 #include "base/log.h"
+#include "server/ingest/device_account.h"
 
 namespace corefleet {
 namespace {
@@ -13,9 +14,9 @@ constexpr int kBatches = 50;
 
 }  // namespace
 
-SessionExpiry::SessionExpiry(CrashIndex* index, const Clock* clock, IngestMetrics* metrics,
-                             absl::Duration interval)
-    : index_(index), clock_(clock), metrics_(metrics), interval_(interval) {
+SessionExpiry::SessionExpiry(CrashIndex* index, Ingestor* ingestor, const Clock* clock,
+                             IngestMetrics* metrics, absl::Duration interval)
+    : index_(index), ingestor_(ingestor), clock_(clock), metrics_(metrics), interval_(interval) {
   thread_ = std::thread([this] { Watch(); });
 }
 
@@ -30,6 +31,7 @@ SessionExpiry::~SessionExpiry() {
 void SessionExpiry::Watch() {
   while (true) {
     ForgetExpired();
+    FinishParts();
     absl::MutexLock lock(&mutex_);
     if (mutex_.AwaitWithTimeout(absl::Condition(&stopping_), interval_)) return;
   }
@@ -37,7 +39,7 @@ void SessionExpiry::Watch() {
 
 void SessionExpiry::ForgetExpired() {
   for (int i = 0; i < kBatches; ++i) {
-    const auto gone = index_->ExpireSessions(clock_->Now(), kBatch, "never_sent");
+    const auto gone = index_->ExpireSessions(clock_->Now(), kBatch, kNeverSent);
     if (!gone.ok()) {
       Log(LogLevel::kWarning, "expired sessions stay for now", {{"why", gone.status().ToString()}});
       return;
@@ -47,6 +49,28 @@ void SessionExpiry::ForgetExpired() {
       Log(LogLevel::kInfo, "sessions expired", {{"count", std::to_string(*gone)}});
     }
     if (*gone < kBatch) return;
+  }
+}
+
+void SessionExpiry::FinishParts() {
+  for (int i = 0; i < kBatches; ++i) {
+    const auto expired = index_->ExpiredWithPacks(clock_->Now(), kBatch);
+    if (!expired.ok()) {
+      Log(LogLevel::kWarning, "expired parts stay for now", {{"why", expired.status().ToString()}});
+      return;
+    }
+    for (const SessionId& session : *expired) {
+      const absl::Status finished = ingestor_->FinishPart(session);
+      if (!finished.ok()) {
+        // The same ones would come first again: the next round tries them.
+        Log(LogLevel::kWarning, "an expired part stays for now", {{"why", finished.ToString()}});
+        return;
+      }
+    }
+    if (!expired->empty()) {
+      Log(LogLevel::kInfo, "parts of crashes finished", {{"count", std::to_string(expired->size())}});
+    }
+    if (static_cast<int64_t>(expired->size()) < kBatch) return;
   }
 }
 

@@ -8,16 +8,18 @@
 #include "absl/time/time.h"
 #include "base/clock.h"
 #include "server/ingest/ingest_metrics.h"
+#include "server/ingest/ingestor.h"
 #include "storage/crash_index.h"
 
 namespace corefleet {
 
-// Forgets, now and then, the open sessions whose devices did not come back in time. Several servers may do so
-// on one index. Has a thread of its own, which ends with it.
+// Ends, now and then, the open sessions whose devices did not come back in time: what brought nothing is
+// forgotten, what brought something becomes a crash of which a part is here. Several servers may do so on one
+// index. Has a thread of its own, which ends with it.
 class SessionExpiry {
  public:
   // Begins at once. Everything must outlive it.
-  SessionExpiry(CrashIndex* index, const Clock* clock, IngestMetrics* metrics,
+  SessionExpiry(CrashIndex* index, Ingestor* ingestor, const Clock* clock, IngestMetrics* metrics,
                 absl::Duration interval = absl::Minutes(1));
   ~SessionExpiry();
   SessionExpiry(const SessionExpiry&) = delete;
@@ -27,8 +29,10 @@ class SessionExpiry {
   void Watch();
   // What the index does not do now it does the next time.
   void ForgetExpired();
+  void FinishParts();
 
   CrashIndex* const index_;
+  Ingestor* const ingestor_;
   const Clock* const clock_;
   IngestMetrics* const metrics_;
   const absl::Duration interval_;

@@ -19,6 +19,12 @@ std::string Where(const ReceivedChunk& chunk) {
   return absl::StrCat("region ", chunk.region, " chunk ", chunk.chunk);
 }
 
+uint64_t RawBytesOf(const PackInPieces& pack) {
+  uint64_t bytes = 0;
+  for (const PackEntry& entry : pack.entries) bytes += entry.raw_size;
+  return bytes;
+}
+
 }  // namespace
 
 SessionWriter::SessionWriter(const Dependencies& deps, const IngestLimits& limits, Session session,
@@ -134,12 +140,16 @@ absl::Status SessionWriter::Store(const PackInPieces& pack) {
   const absl::Time start = deps_.clock->Now();
   // Durable first: a row must never point at bytes that a power cut can take.
   ASSIGN_OR_RETURN(const PackRef ref, deps_.store->PutPieces(pack.pieces()));
-  const absl::Status recorded = deps_.index->AddPack(session_.id, {.ref = ref, .entries = pack.entries});
+  const absl::Time now = deps_.clock->Now();
+  const absl::Status recorded = deps_.index->AddPack(session_.id, {.ref = ref, .entries = pack.entries}, now,
+                                                     now + limits_.session_ttl);
   if (absl::IsFailedPrecondition(recorded)) {
     return absl::AbortedError("the session was finished by another stream");
   }
   RETURN_IF_ERROR(recorded);
-  deps_.metrics->PackWritten(ref.size, deps_.clock->Now() - start);
+  const absl::Time end = deps_.clock->Now();
+  deps_.metrics->PackWritten(ref.size, end - start);
+  if (deps_.in_flight != nullptr) deps_.in_flight->Brought(session_.id, RawBytesOf(pack), end);
   return absl::OkStatus();
 }
 

@@ -8,6 +8,7 @@
 #include "absl/status/status.h"
 #include "base/clock.h"
 #include "core/bytes/byte_view.h"
+#include "server/admission/bytes_in_flight.h"
 #include "server/ingest/byte_budget.h"
 #include "server/ingest/chunk_ledger.h"
 #include "server/ingest/ingest_limits.h"
@@ -44,6 +45,7 @@ class SessionWriter {
     const Clock* clock;
     IngestMetrics* metrics;
     ByteBudget* budget;
+    BytesInFlight* in_flight = nullptr;  // hears what became durable; may be nobody
   };
 
   // `ledger` is what the session has already.

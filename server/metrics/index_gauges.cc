@@ -29,11 +29,13 @@ StoredCounts IndexGauges::Read() {
 
 void IndexGauges::Refresh() {
   auto stats = index_->Stats(kMaxBuilds);
+  auto account = index_->Account();
   const uint64_t stored = store_->StoredBytes();
   const uint64_t free = store_->FreeBytes();
   absl::MutexLock lock(&mutex_);
   counts_.database_up = stats.ok();
   if (stats.ok()) counts_.index = *std::move(stats);
+  if (account.ok()) counts_.account = *std::move(account);
   counts_.stored_bytes = stored;
   counts_.free_bytes = free;
   asking_ = false;

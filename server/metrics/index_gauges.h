@@ -17,6 +17,7 @@ namespace corefleet {
 struct StoredCounts {
   bool database_up = false;
   IndexStats index;  // of the last time that the database answered
+  IngestAccount account;
   uint64_t stored_bytes = 0;
   uint64_t free_bytes = 0;
 };

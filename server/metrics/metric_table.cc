@@ -30,7 +30,8 @@ constexpr MetricSpec kTable[] = {
     {"corefleet_pack_bytes_written_total", kCounter, "bytes", "", "Bytes of these packs."},
     {"corefleet_pack_write_seconds", kHistogram, "seconds", "",
      "From a pack's last chunk to its acknowledgement: the store's sync and the index's transaction."},
-    {"corefleet_crashes_received_total", kCounter, "crashes", "", "Crashes that became durable, whole."},
+    {"corefleet_crashes_received_total", kCounter, "crashes", "",
+     "Crashes that became durable, whole or in part."},
     {"corefleet_sessions_expired_total", kCounter, "sessions", "",
      "Open uploads that were forgotten because their device did not come back in --session_ttl."},
     // Analysis.
@@ -86,6 +87,35 @@ constexpr MetricSpec kTable[] = {
      "before stay in force; look at the log."},
     {"corefleet_certificate_end_timestamp_seconds", kGauge, "seconds", "port: ingest, archive, http",
      "When the certificate that this port shows ends, since 1970; 0 for a port without TLS."},
+    // Where every crash that was offered has gone. One snapshot of the index, read at most every two seconds,
+    // so
+    // that in every scrape offered = accepted + refused + expired + pending.
+    {"corefleet_ingest_offered_total", kCounter, "crashes", "",
+     "Crashes that devices offered, and those that devices say they lost before. One that is refused and "
+     "comes back "
+     "is offered again."},
+    {"corefleet_ingest_accepted_total", kCounter, "crashes", "",
+     "Offers that became crashes, whole or in part."},
+    {"corefleet_ingest_refused_total", kCounter, "crashes",
+     "reason: the reasons of docs/admission.md in lower case, and `other`", "Offers that were refused."},
+    {"corefleet_ingest_expired_total", kCounter, "crashes",
+     "reason: abandoned, damaged, never_sent, `device_` and a device's reason (docs/admission.md), and "
+     "`other`",
+     "Offers that ended without a crash, and what devices lost before they could offer it."},
+    {"corefleet_ingest_pending", kGauge, "crashes", "", "Offers that were let in and are under way."},
+    // Admission, in this process.
+    {"corefleet_admission_kill_switch", kGauge, "boolean", "", "1 while the operator lets no crash in."},
+    {"corefleet_admission_rules", kGauge, "rules", "", "Rules in force."},
+    {"corefleet_admission_rules_good", kGauge, "boolean", "",
+     "0 while the rules file is broken and the rules before it are in force; look at the log."},
+    {"corefleet_admission_bytes_in_flight", kGauge, "bytes", "",
+     "What open uploads still have to bring, a large one counted in part."},
+    {"corefleet_admission_queue_seconds", kGauge, "seconds", "",
+     "How long the last device in the fleet's queue waits for its turn."},
+    {"corefleet_admission_store_full", kGauge, "boolean", "", "1 while the disk's mark lets no crash in."},
+    {"corefleet_admission_database_busy", kGauge, "boolean", "",
+     "1 while the database's marks let no crash in."},
+    {"corefleet_admission_devices", kGauge, "devices", "", "Devices that are remembered, at most 100,000."},
     // What is stored. Read from the index at most every two seconds.
     {"corefleet_crashes", kGauge, "crashes", "state: RECEIVED, COMPLETE, PARTIAL, LOG_ONLY, UNREADABLE",
      "Crashes in the archive."},

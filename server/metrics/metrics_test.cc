@@ -120,6 +120,27 @@ TEST(ServerMetricsTest, SaysWhatReconciliationFound) {
   EXPECT_THAT(text, HasSubstr("corefleet_ingest_difference -8"));
 }
 
+TEST(ServerMetricsTest, TheAccountBalancesInEveryScrape) {
+  StoredCounts counts;
+  counts.account = {.offered = 20,
+                    .accepted = 4,
+                    .refused = {{"kill_switch", 3}, {"a word of another age", 2}},
+                    .expired = {{"device_spool_age", 5}, {"never_sent", 1}},
+                    .pending = 5};
+  ASSERT_EQ(counts.account.Difference(), 0);
+  const std::string text = ServerMetrics().Scrape(counts, {.kill_switch = true, .queue = absl::Seconds(2)});
+  EXPECT_THAT(text, HasSubstr("corefleet_ingest_offered_total 20"));
+  EXPECT_THAT(text, HasSubstr("corefleet_ingest_accepted_total 4"));
+  EXPECT_THAT(text, HasSubstr("corefleet_ingest_refused_total{reason=\"kill_switch\"} 3"));
+  EXPECT_THAT(text, HasSubstr("corefleet_ingest_refused_total{reason=\"other\"} 2"));
+  EXPECT_THAT(text, HasSubstr("corefleet_ingest_refused_total{reason=\"quota\"} 0"));
+  EXPECT_THAT(text, HasSubstr("corefleet_ingest_expired_total{reason=\"device_spool_age\"} 5"));
+  EXPECT_THAT(text, HasSubstr("corefleet_ingest_expired_total{reason=\"never_sent\"} 1"));
+  EXPECT_THAT(text, HasSubstr("corefleet_ingest_pending 5"));
+  EXPECT_THAT(text, HasSubstr("corefleet_admission_kill_switch 1"));
+  EXPECT_THAT(text, HasSubstr("corefleet_admission_queue_seconds 2"));
+}
+
 TEST(IndexGaugesTest, AsksAgainWhenTheCountsAreOld) {
   MemoryCrashIndex index;
   MemoryPackStore store;

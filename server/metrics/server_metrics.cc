@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <map>
+#include <set>
 #include <utility>
 #include <vector>
 
@@ -15,6 +16,8 @@
 #include "absl/types/span.h"
 #include "core/analyze.h"
 #include "core/taint/taint.h"
+#include "server/admission/refusal.h"
+#include "server/ingest/device_account.h"
 #include "server/metrics/metric_table.h"
 #include "server/metrics/process_stats.h"
 
@@ -118,6 +121,10 @@ class GaugeWriter {
   void Set(const char* name, double value, const prometheus::Labels& labels = {}) {
     Build(prometheus::BuildGauge(), name, &registry_).Add(labels).Set(value);
   }
+  // The same for what only ever grows, and is counted elsewhere.
+  void Count(const char* name, double value, const prometheus::Labels& labels = {}) {
+    Build(prometheus::BuildCounter(), name, &registry_).Add(labels).Increment(value);
+  }
   std::vector<prometheus::MetricFamily> Collect() const { return registry_.Collect(); }
 
  private:
@@ -141,6 +148,48 @@ void WriteIndex(const IndexStats& stats, GaugeWriter* out) {
   out->Set("corefleet_untainted_crashes", stats.untainted);
   out->Set("corefleet_analysis_backlog", stats.analysis_backlog);
   out->Set("corefleet_open_sessions", stats.open_sessions);
+}
+
+// One sample for each word of a closed list, and one for what an index of another age has beside them.
+void WriteReasons(const char* name, std::set<std::string> words, const std::vector<ReasonCount>& counts,
+                  GaugeWriter* out) {
+  std::map<std::string, uint64_t> by_word;
+  words.insert("other");
+  for (const std::string& word : words) by_word[word] = 0;
+  for (const ReasonCount& one : counts)
+    by_word[words.count(one.reason) > 0 ? one.reason : "other"] += one.count;
+  for (const auto& [word, count] : by_word) out->Count(name, count, {{"reason", word}});
+}
+
+std::set<std::string> RefusalWords() {
+  std::set<std::string> words;
+  for (const RefusalReason reason : AllRefusalReasons()) words.insert(RefusalReasonLabel(reason));
+  return words;
+}
+
+std::set<std::string> ExpiryWords() {
+  std::set<std::string> words = {kAbandoned, kDamaged, kNeverSent};
+  for (const absl::string_view reason : DeviceLossReasons()) words.insert(absl::StrCat("device_", reason));
+  return words;
+}
+
+void WriteAccount(const IngestAccount& account, GaugeWriter* out) {
+  out->Count("corefleet_ingest_offered_total", account.offered);
+  out->Count("corefleet_ingest_accepted_total", account.accepted);
+  WriteReasons("corefleet_ingest_refused_total", RefusalWords(), account.refused, out);
+  WriteReasons("corefleet_ingest_expired_total", ExpiryWords(), account.expired, out);
+  out->Set("corefleet_ingest_pending", account.pending);
+}
+
+void WriteAdmission(const AdmissionStanding& admission, GaugeWriter* out) {
+  out->Set("corefleet_admission_kill_switch", admission.kill_switch ? 1 : 0);
+  out->Set("corefleet_admission_rules", admission.rules);
+  out->Set("corefleet_admission_rules_good", admission.rules_good ? 1 : 0);
+  out->Set("corefleet_admission_bytes_in_flight", admission.bytes_in_flight);
+  out->Set("corefleet_admission_queue_seconds", absl::ToDoubleSeconds(admission.queue));
+  out->Set("corefleet_admission_store_full", admission.store_full ? 1 : 0);
+  out->Set("corefleet_admission_database_busy", admission.database_busy ? 1 : 0);
+  out->Set("corefleet_admission_devices", admission.devices);
 }
 
 void WriteProcess(GaugeWriter* out) {
@@ -289,9 +338,11 @@ void ServerMetrics::CertificateShown(absl::string_view port, absl::Time not_afte
   if (gauge != nullptr) gauge->Set(absl::ToUnixSeconds(not_after));
 }
 
-std::string ServerMetrics::Scrape(const StoredCounts& counts) const {
+std::string ServerMetrics::Scrape(const StoredCounts& counts, const AdmissionStanding& admission) const {
   GaugeWriter gauges;
   WriteIndex(counts.index, &gauges);
+  WriteAccount(counts.account, &gauges);
+  WriteAdmission(admission, &gauges);
   gauges.Set("corefleet_stored_bytes", counts.stored_bytes);
   gauges.Set("corefleet_free_bytes", counts.free_bytes);
   gauges.Set("corefleet_database_up", counts.database_up ? 1 : 0);

@@ -7,6 +7,7 @@
 #include "absl/status/status.h"
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
+#include "server/admission/admission.h"
 #include "server/analysis/analysis_metrics.h"
 #include "server/ingest/ingest_metrics.h"
 #include "server/metrics/index_gauges.h"
@@ -48,7 +49,7 @@ class ServerMetrics final : public IngestMetrics, public AnalysisMetrics, public
   void CertificateShown(absl::string_view port, absl::Time not_after);
 
   // Everything in Prometheus' text format, version 0.0.4.
-  std::string Scrape(const StoredCounts& counts) const;
+  std::string Scrape(const StoredCounts& counts, const AdmissionStanding& admission = {}) const;
 
  private:
   struct Families;
