@@ -46,7 +46,7 @@ class ArchiveServiceTest : public testing::Test {
                                .raw_size = static_cast<uint32_t>(raw.size()),
                                .crc32c = Crc32c(raw),
                                .sha256 = digest,
-                               .payload = raw})
+                               .payload = std::string(raw.begin(), raw.end())})
                         .ok());
       }
     }
