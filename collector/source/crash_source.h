@@ -17,6 +17,7 @@ struct FoundCrash {
   // gave.
   std::string path;
   RegionSet regions;
+  std::string source;  // the adapter's name; set by OpenCrash
   // What lay beside the regions and was not taken although it looked like one, each with the reason. Escaped,
   // one line.
   std::vector<std::string> skipped;

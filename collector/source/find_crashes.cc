@@ -142,7 +142,11 @@ absl::StatusOr<std::vector<CrashLocation>> FindCrashes(const std::string& path) 
   return S_ISDIR(info.st_mode) ? FindInFolder(path) : FindInFile(path);
 }
 
-absl::StatusOr<FoundCrash> OpenCrash(const CrashLocation& where) { return where.adapter->Open(where); }
+absl::StatusOr<FoundCrash> OpenCrash(const CrashLocation& where) {
+  ASSIGN_OR_RETURN(FoundCrash crash, where.adapter->Open(where));
+  crash.source = std::string(where.adapter->name());
+  return crash;
+}
 
 absl::StatusOr<std::string> DescribeContents(const CrashLocation& where) {
   if (where.root_is_file) return DescribeFile(where.root);

@@ -32,9 +32,7 @@ class GrpcIngestClient final : public IngestClient {
   std::unique_ptr<ChunkStream> PutChunks(const SessionId& session) override;
   absl::StatusOr<StoredReceipt> Finish(const SessionId& session) override;
   absl::Status Abandon(const SessionId& session) override;
-
-  // Ends the call under way, and each that follows, with CANCELLED. Thread-safe.
-  void Cancel() { calls_.Cancel(); }
+  void Cancel() override { calls_.Cancel(); }
 
  private:
   // Makes a call with a deadline. `method` is one of the stub's.

@@ -103,7 +103,7 @@ class ChunkStream {
 
 // The uploader's only view of a server: the calls of CrashIngest, with its status codes
 // (proto/corefleet/v1/ingest.proto), which may carry a Refusal. Every call is idempotent. A server that
-// cannot be reached is UNAVAILABLE. One thread at a time.
+// cannot be reached is UNAVAILABLE. One thread at a time, but for Cancel.
 class IngestClient {
  public:
   virtual ~IngestClient() = default;
@@ -113,6 +113,8 @@ class IngestClient {
   virtual std::unique_ptr<ChunkStream> PutChunks(const SessionId& session) = 0;
   virtual absl::StatusOr<StoredReceipt> Finish(const SessionId& session) = 0;
   virtual absl::Status Abandon(const SessionId& session) = 0;
+  // Ends the call under way, and each that follows, with CANCELLED. Thread-safe.
+  virtual void Cancel() {}
 };
 
 }  // namespace corefleet

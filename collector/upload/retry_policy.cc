@@ -45,7 +45,7 @@ void Backoff::Progressed() {
 }
 
 bool Backoff::Wait(absl::Duration server_delay) {
-  if (++fruitless_ > policy_.max_fruitless) return false;
+  if (++fruitless_ > policy_.max_fruitless || server_delay > policy_.max_server_delay) return false;
   const absl::Duration patience = reached_ ? policy_.patience : policy_.patience_unreached;
   const absl::Time now = clock_->Now();
   // A wall clock that was set back must not make the wait longer than it was going to be.

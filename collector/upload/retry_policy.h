@@ -20,12 +20,19 @@ struct RetryPolicy {
   absl::Duration patience_unreached = absl::InfiniteDuration();
   // Gives up at this many breaks in a row without anything new becoming durable.
   int max_fruitless = std::numeric_limits<int>::max();
+  // Gives up when the server wants to be left alone for longer.
+  absl::Duration max_server_delay = absl::InfiniteDuration();
+  // Whether to wait and try again when not even a session came about.
+  bool retry_begin = true;
 
   // For a device that has nothing else to do with its crash: never gives up.
   static RetryPolicy Endless() { return {}; }
-  // For a device that has other crashes, too: goes on as long as each attempt brings something, and leaves
-  // the rest of the waiting to its caller.
-  static RetryPolicy WhileItPays() { return {.max_fruitless = 1}; }
+  // For a device that has other crashes, too: goes on as long as attempts bring something. One break that
+  // brought nothing is put up with, because the stream after it is a careful one; all other waiting is the
+  // caller's.
+  static RetryPolicy WhileItPays() {
+    return {.max_fruitless = 1, .max_server_delay = absl::Seconds(5), .retry_begin = false};
+  }
   // For a person who waits: an unreachable server is reported within 5 seconds.
   static RetryPolicy Interactive() {
     return {.first_delay = absl::Milliseconds(200),

@@ -206,7 +206,8 @@ class Journey {
     }
     if (deps_.on_retry) deps_.on_retry(status);
     const Refusal refusal = RefusalOf(status);
-    if (!refusal.not_before_next_boot && backoff_.Wait(refusal.wait)) return;
+    const bool may_wait = !refusal.not_before_next_boot && (options_.retry.retry_begin || !session_.empty());
+    if (may_wait && backoff_.Wait(refusal.wait)) return;
     End(UploadOutcome::kUnreachable, status);
     if (backoff_.reached())
       result_->reason = absl::StrCat("the server stopped answering: ", status.message());
