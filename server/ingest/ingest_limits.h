@@ -15,9 +15,10 @@ struct IngestLimits {
   // A stream makes durable what it holds as soon as it holds this many bytes. One sync and one transaction
   // each, so that an ordinary crash costs one.
   uint64_t flush_bytes = 2 << 20;
-  // What all streams together may hold in verified and not yet durable chunks. Beyond it a stream makes its
-  // own durable after each message, so that many slow devices cost small packs and not memory.
-  uint64_t held_bytes = 32 << 20;
+  // What all streams together may hold in verified and not yet durable chunks. The less of it is left, the
+  // earlier each makes its own durable, so that many slow devices cost smaller packs and not memory, and a
+  // fast one among them gets packs as large as theirs.
+  uint64_t held_bytes = 24 << 20;
   // What a device may have on the way, unacknowledged. At least twice flush_bytes, or link and disk take
   // turns.
   uint32_t inflight_bytes = 4 << 20;

@@ -118,8 +118,8 @@ absl::Status SessionWriter::Reject(ChunkReject reason, absl::Status status) {
 }
 
 bool SessionWriter::full() const {
-  return held_bytes_ >= limits_.flush_bytes || held_.size() >= kMaxHeldChunks ||
-         (held_bytes_ > 0 && deps_.budget->exhausted());
+  if (held_bytes_ == 0) return false;
+  return held_.size() >= kMaxHeldChunks || held_bytes_ >= deps_.budget->PartOf(limits_.flush_bytes, held_bytes_);
 }
 
 absl::Status SessionWriter::Flush() {
