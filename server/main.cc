@@ -25,6 +25,7 @@
 #include "server/metrics/index_gauges.h"
 #include "server/metrics/server_metrics.h"
 #include "server/port_identities.h"
+#include "server/process_tuning.h"
 #include "server/readiness.h"
 #include "server/reconcile/reconcile_schedule.h"
 #include "server/reconcile/reconciler.h"
@@ -221,6 +222,7 @@ int CheckRules(const std::string& path) {
 
 int main(int argc, char** argv) {
   corefleet::MaybeRunKdumpReader(argc, argv);
+  corefleet::TuneProcess();
   const auto options = corefleet::OptionsFromCommandLine(argc, argv);
   if (!options.ok()) {
     std::fprintf(stderr, "corefleetd: %s\n", std::string(options.status().message()).c_str());
