@@ -13,7 +13,7 @@ namespace corefleet {
 // How much a device may send. The counts a day are token buckets: they fill up evenly.
 struct BudgetLimits {
   uint32_t crashes_per_day = 32;
-  uint64_t bytes_per_day = 24'000'000;  // on the wire, compressed
+  uint64_t bytes_per_day = 24 << 20;  // on the wire, compressed
   // False: a crash may begin while either has something left, whichever lasts longer, and then goes through.
   // True: both must have, and the bytes stop a crash half-way, until they have grown again.
   bool strict = false;
