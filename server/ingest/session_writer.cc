@@ -119,7 +119,8 @@ absl::Status SessionWriter::Reject(ChunkReject reason, absl::Status status) {
 
 bool SessionWriter::full() const {
   if (held_bytes_ == 0) return false;
-  return held_.size() >= kMaxHeldChunks || held_bytes_ >= deps_.budget->PartOf(limits_.flush_bytes, held_bytes_);
+  return held_.size() >= kMaxHeldChunks ||
+         held_bytes_ >= deps_.budget->PartOf(limits_.flush_bytes, held_bytes_);
 }
 
 absl::Status SessionWriter::Flush() {
