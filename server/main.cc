@@ -43,6 +43,8 @@ namespace corefleet {
 namespace {
 
 constexpr int kMaxCalls = 4096;
+// What gRPC may buffer for devices before it reads in smaller pieces: hundreds of slow ones are the rule.
+constexpr size_t kDeviceBuffers = 48 << 20;
 constexpr int kArchiveThreads = 4;
 constexpr absl::Duration kDrain = absl::Seconds(5);
 // sysexits.h's EX_TEMPFAIL: start it again.
@@ -145,8 +147,10 @@ absl::Status Serve(const ServerOptions& options, const sigset_t& stop_signals) {
 
   Rim ingest_rim(options.workers, kMaxCalls, clock, &rpc_counter);
   IngestService ingest_service(&ingest_rim, &ingestor);
-  const RpcLimits device_limits{
-      .max_idle = absl::Minutes(5), .max_age = absl::Minutes(30), .max_descriptor = shares.ingest_below};
+  const RpcLimits device_limits{.buffer_bytes = kDeviceBuffers,
+                                .max_idle = absl::Minutes(5),
+                                .max_age = absl::Minutes(30),
+                                .max_descriptor = shares.ingest_below};
   ASSIGN_OR_RETURN(
       const auto ingest,
       RpcServer::Start(options.ingest_address, &ingest_service, v1::CrashIngest::service_full_name(),
