@@ -16,6 +16,9 @@ BAZEL_BIN = pathlib.Path(os.environ.get("COREFLEET_BAZEL_BIN", REPOSITORY / "baz
 COREFLEETD = BAZEL_BIN / "server/corefleetd"
 COREFLEET = BAZEL_BIN / "cli/corefleet"
 COLLECTOR = BAZEL_BIN / "collector/corefleet-collector"
+# The same for arm64 devices: bazel build --config=arm64.
+COLLECTOR_ARM64 = pathlib.Path(os.environ.get("COREFLEET_BAZEL_BIN_ARM64", REPOSITORY / "bazel-bin")) / \
+    "collector/corefleet-collector"
 
 
 def tools_dir():

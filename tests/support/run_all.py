@@ -129,12 +129,17 @@ def tsan(result, log):
     bazel_test(result, log, SANITIZED["tsan"], "tsan")
 
 
-def build_programs(log):
+def build_programs(log, names):
     """Builds what end-to-end tests run, and tells them where it is; False when the build failed."""
-    if call(BAZEL + ["build", *PROGRAMS], log, timeout=3600) != 0:
-        return False
-    found = subprocess.run(BAZEL + ["info", "bazel-bin"], cwd=REPOSITORY, capture_output=True, text=True, check=True)
-    os.environ["COREFLEET_BAZEL_BIN"] = found.stdout.strip()
+    builds = {"COREFLEET_BAZEL_BIN": ([], PROGRAMS)}
+    if "arm64" in names:
+        builds["COREFLEET_BAZEL_BIN_ARM64"] = (["--config=arm64"], ["//collector:corefleet-collector"])
+    for variable, (config, targets) in builds.items():
+        if call(BAZEL + ["build", *config, "--symlink_prefix=/", *targets], log, timeout=3600) != 0:
+            return False
+        found = subprocess.run(BAZEL + ["info", *config, "bazel-bin"], cwd=REPOSITORY, capture_output=True, text=True,
+                               check=True)
+        os.environ[variable] = found.stdout.strip()
     return True
 
 
@@ -188,7 +193,7 @@ def run_all(names, logs):
     whole = [name for name in e2e_names() if name in names]
     if whole:
         print("building the programs ...", flush=True)
-        if not build_programs(logs / "programs.log"):
+        if not build_programs(logs / "programs.log", names):
             broken = Result("programs")
             broken.add("bazel build", False, tail(logs / "programs.log"))
             report(broken)

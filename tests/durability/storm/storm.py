@@ -146,7 +146,7 @@ class Round:
         self.counts = collections.Counter()
         self.disk = Disk()
         self.cluster = postgres.Cluster()
-        self.server = Server(data_dir=self.disk.folder / "data", flags=[f"--database={self.cluster.uri}"],
+        self.server = Server(data_dir=self.disk.folder / "data", flags=[f"--database={self.cluster.uri}", "--device_crashes_per_hour=0"],
                              wrapper=[])
         self.scratch = tempfile.TemporaryDirectory(prefix="corefleet-storm-")
         self._environment = {"LD_PRELOAD": str(FORGETFUL), "FORGETFUL_SEED": str(seed),
