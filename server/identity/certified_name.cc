@@ -26,7 +26,8 @@ absl::StatusOr<absl::string_view> OurUri(absl::Span<const absl::string_view> uri
   absl::string_view ours;
   for (const absl::string_view uri : uris) {
     if (uri.substr(0, kScheme.size()) != kScheme) continue;
-    if (!ours.empty()) return absl::UnauthenticatedError("the certificate has several names corefleet:KIND:NAME");
+    if (!ours.empty())
+      return absl::UnauthenticatedError("the certificate has several names corefleet:KIND:NAME");
     ours = uri;
   }
   if (ours.empty()) {

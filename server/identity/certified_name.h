@@ -14,11 +14,13 @@ namespace corefleet {
 //
 //   corefleet:KIND:NAME        KIND: device, gateway, viewer, engineer, admin
 //
-// and NAME is what a device may be called (ParseDeviceId). Nothing else of the certificate names anybody: common
-// names and DNS names are given out by too many hands, for other purposes. URIs of other schemes may stand beside.
+// and NAME is what a device may be called (ParseDeviceId). Nothing else of the certificate names anybody:
+// common names and DNS names are given out by too many hands, for other purposes. URIs of other schemes may
+// stand beside.
 
 // `uris` are the certificate's URI names, bytes as they stand in it. A certificate of the devices' root.
-//   UNAUTHENTICATED  no corefleet URI, several, one that cannot be read, or an engineer's; the text says which
+//   UNAUTHENTICATED  no corefleet URI, several, one that cannot be read, or an engineer's; the text says
+//   which
 absl::StatusOr<DeviceCaller> DeviceOfCertificate(absl::Span<const absl::string_view> uris);
 
 // The same for a certificate of the engineers' root; its KIND is the role.

@@ -11,16 +11,16 @@
 
 namespace corefleet {
 
-// The engineers who come with a token instead of a certificate. Holds digests only: the file that they come from
-// lets nobody in. A value type.
+// The engineers who come with a token instead of a certificate. Holds digests only: the file that they come
+// from lets nobody in. A value type.
 class EngineerTokens {
  public:
   // `text` has a line
   //
   //   NAME:ROLE:SHA256        the SHA-256 of the token's bytes, 64 lower-case hex digits
   //
-  // for each token; empty lines and those that start with # do not count. A name may have several tokens (the old
-  // one and the new one, while they are exchanged).
+  // for each token; empty lines and those that start with # do not count. A name may have several tokens (the
+  // old one and the new one, while they are exchanged).
   //   INVALID_ARGUMENT  a line that is none, a role that is none, a digest twice; the text names the line and
   //                     never shows a digest
   static absl::StatusOr<EngineerTokens> Parse(absl::string_view text);

@@ -27,7 +27,8 @@ absl::StatusOr<std::string> ReadAll(int fd, const std::string& path) {
     if (got < 0) return absl::ErrnoToStatus(errno, absl::StrCat("cannot read ", path));
     if (got == 0) return text;
     text.append(buffer, static_cast<size_t>(got));
-    if (text.size() > kMaxBytes) return absl::InvalidArgumentError(absl::StrCat(path, " is larger than 1 MiB"));
+    if (text.size() > kMaxBytes)
+      return absl::InvalidArgumentError(absl::StrCat(path, " is larger than 1 MiB"));
   }
 }
 
@@ -72,7 +73,8 @@ absl::Status FileReload::Load(Watched* watched) {
   }
   const absl::Status status = watched->apply(std::move(contents));
   if (status.ok()) return status;
-  return absl::Status(status.code(), absl::StrCat(absl::StrJoin(watched->paths, ", "), ": ", status.message()));
+  return absl::Status(status.code(),
+                      absl::StrCat(absl::StrJoin(watched->paths, ", "), ": ", status.message()));
 }
 
 absl::Status FileReload::Add(absl::string_view what, std::vector<std::string> paths, Apply apply) {

@@ -124,8 +124,10 @@ bool ChunkSender::SendAll() {
 }
 
 bool ChunkSender::MustWait() const {
-  // On a link that broke before, what one more break can cost stays a part of what this stream has brought over.
-  const uint64_t window = careful_ ? std::min(acknowledged_bytes_ / kRiskedPart, window_bytes_) : window_bytes_;
+  // On a link that broke before, what one more break can cost stays a part of what this stream has brought
+  // over.
+  const uint64_t window =
+      careful_ ? std::min(acknowledged_bytes_ / kRiskedPart, window_bytes_) : window_bytes_;
   return inflight_bytes_ > 0 && inflight_bytes_ + message_bytes() > window;
 }
 
