@@ -132,7 +132,10 @@ int Run(const Arguments& arguments, const Surroundings& where) {
   if (!channel.ok()) return Fail(where, channel.status());
   const bool reachable = IsReachable(channel->get(), where.clock, kConnectTimeout);
   if (!reachable) return Fail(where, NobodyAnswers(where.ingest, where.ingest_security, "ingest"));
-  GrpcIngestClient client(*channel, {}, where.clock);
+  const auto new_channel = [&where] {
+    return MakeChannel(where.ingest, where.ingest_security).value_or(nullptr);
+  };
+  GrpcIngestClient client(*channel, {.new_channel = new_channel}, where.clock);
   const Uploader::Options options{
       .device = *device, .note = arguments.Get("note"), .retry = RetryPolicy::Interactive()};
   UploadRun run(options, arguments.Get("kinfo"), &client, where);

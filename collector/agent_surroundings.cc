@@ -69,8 +69,9 @@ absl::StatusOr<std::unique_ptr<IngestClient>> ConnectTo(const std::string& addre
     if (security.ca.empty()) security.ca = "/etc/ssl/certs/ca-certificates.crt";
   }
   ASSIGN_OR_RETURN(std::shared_ptr<grpc::Channel> channel, MakeChannel(address, security));
-  return std::make_unique<GrpcIngestClient>(
-      std::move(channel), GrpcIngestClient::Options{.stall_timeout = absl::Minutes(2)}, Clock::Real());
+  GrpcIngestClient::Options options{.stall_timeout = absl::Minutes(2)};
+  options.new_channel = [address, security] { return MakeChannel(address, security).value_or(nullptr); };
+  return std::make_unique<GrpcIngestClient>(std::move(channel), options, Clock::Real());
 }
 
 }  // namespace corefleet

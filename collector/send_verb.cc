@@ -131,7 +131,8 @@ int Run(const Settings& settings) {
     return kUsage;
   }
   const std::shared_ptr<grpc::Channel> channel = MakeChannel(settings.ingest);
-  GrpcIngestClient client(channel, {}, Clock::Real());
+  GrpcIngestClient client(channel, {.new_channel = [&settings] { return MakeChannel(settings.ingest); }},
+                          Clock::Real());
   UploadSink sink(settings.upload, &client, Clock::Real(), &*sent);
   if (!settings.stay) return SendOnce(settings, channel.get(), &sink);
   Log(LogLevel::kInfo, "watching", {{"ingest", settings.ingest}, {"device", settings.upload.device.value()}});

@@ -25,6 +25,7 @@ class FakeIngestServer final : public IngestClient {
   std::unique_ptr<ChunkStream> PutChunks(const SessionId& session) override;
   absl::StatusOr<StoredReceipt> Finish(const SessionId& session) override;
   absl::Status Abandon(const SessionId& session) override;
+  void Reconnect() override { ++reconnects; }
 
   // Answers to give instead of the real ones, first one first; OK entries let a call through.
   std::deque<absl::Status> begin_faults, progress_faults, finish_faults;
@@ -54,6 +55,7 @@ class FakeIngestServer final : public IngestClient {
   int messages_received = 0;
   int finishes = 0;  // calls of Finish
   bool abandoned = false;
+  int reconnects = 0;
   std::string note;
   CrashClues clues;
   DeviceAccount account;

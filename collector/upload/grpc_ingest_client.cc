@@ -113,6 +113,13 @@ absl::StatusOr<SessionProgress> GrpcIngestClient::Progress(const SessionId& sess
   return ProgressFrom(response.state(), response.crash(), response.missing());
 }
 
+void GrpcIngestClient::Reconnect() {
+  if (!options_.new_channel) return;
+  if (std::shared_ptr<grpc::Channel> channel = options_.new_channel(); channel != nullptr) {
+    stub_ = v1::CrashIngest::NewStub(std::move(channel));
+  }
+}
+
 std::unique_ptr<ChunkStream> GrpcIngestClient::PutChunks(const SessionId& session) {
   return std::make_unique<GrpcChunkStream>(stub_.get(), session, options_.stall_timeout, clock_, &calls_);
 }

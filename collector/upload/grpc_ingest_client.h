@@ -3,6 +3,7 @@
 
 #include <grpcpp/grpcpp.h>
 
+#include <functional>
 #include <memory>
 #include <string>
 
@@ -22,6 +23,9 @@ class GrpcIngestClient final : public IngestClient {
     // A stream on which nothing at all moves for this long is given up. A slow link needs its time for a
     // message.
     absl::Duration stall_timeout = absl::Minutes(5);
+    // Makes the channel of a new connection; empty: Reconnect does nothing. A channel that it cannot make is
+    // null.
+    std::function<std::shared_ptr<grpc::Channel>()> new_channel;
   };
 
   // `clock` must outlive it.
@@ -32,6 +36,7 @@ class GrpcIngestClient final : public IngestClient {
   std::unique_ptr<ChunkStream> PutChunks(const SessionId& session) override;
   absl::StatusOr<StoredReceipt> Finish(const SessionId& session) override;
   absl::Status Abandon(const SessionId& session) override;
+  void Reconnect() override;
   void Cancel() override { calls_.Cancel(); }
 
  private:

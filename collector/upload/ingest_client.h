@@ -112,6 +112,8 @@ class IngestClient {
   // Never null.
   virtual std::unique_ptr<ChunkStream> PutChunks(const SessionId& session) = 0;
   virtual absl::StatusOr<StoredReceipt> Finish(const SessionId& session) = 0;
+  // The next call makes a connection of its own, as after a break. Only between streams.
+  virtual void Reconnect() = 0;
   virtual absl::Status Abandon(const SessionId& session) = 0;
   // Ends the call under way, and each that follows, with CANCELLED. Thread-safe.
   virtual void Cancel() {}

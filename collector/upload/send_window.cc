@@ -10,6 +10,7 @@ constexpr uint64_t kMessageBytes = 256 << 10;
 // A server that states less than this would not let four whole chunks travel at once.
 constexpr uint64_t kMinWindowBytes = 4 * kChunkBytes;
 constexpr uint64_t kMinCost = 4096;
+constexpr uint64_t kFirstFlushBytes = 128 << 10;
 // Of what a careful stream has brought over, the part that a message may put at risk.
 constexpr uint64_t kRiskedPart = 16;
 
@@ -39,9 +40,11 @@ bool SendWindow::Sending(const std::vector<OutgoingChunk>& chunks) {
     const uint64_t cost = WindowCost(chunk);
     if (!inflight_.try_emplace({chunk.region, chunk.chunk}, InFlight{cost, chunk.raw_size}).second) continue;
     inflight_bytes_ += cost;
+    sent_bytes_ += cost;
     unflushed_bytes_ += cost;
   }
-  if (!careful_ && unflushed_bytes_ < max_inflight_bytes_ / 2) return false;
+  const uint64_t early = std::max(sent_bytes_ / 2, kFirstFlushBytes);
+  if (!careful_ && unflushed_bytes_ < std::min(early, max_inflight_bytes_ / 2)) return false;
   unflushed_bytes_ = 0;
   return true;
 }

@@ -13,10 +13,11 @@ namespace corefleet {
 // What was sent and is not yet acknowledged on one stream, how much more may be sent, and how much to put
 // into one message.
 //
-// On a link that never broke, messages are up to 256 KiB and the server is asked to make them durable each
-// half window, so that it writes while we send. On one that broke ("careful"), a message is one chunk to
-// begin with, each is to be made durable at once, and messages grow with what this stream has brought over:
-// what a further break can cost stays a small part of what was gained.
+// On a link that never broke, messages are up to 256 KiB and the server is asked to make them durable
+// whenever half of what was sent is not, from 128 KiB on and at most each half window, so that it writes
+// while we send and a first break costs half of what travelled. On one that broke ("careful"), a message is
+// one chunk to begin with, each is to be made durable at once, and messages grow with what this stream has
+// brought over: what a further break can cost stays a small part of what was gained.
 class SendWindow {
  public:
   // `servers_most` is what the server allows, `own_most` what the sender has memory for; bytes.
@@ -27,6 +28,9 @@ class SendWindow {
   // True when a full message more would leave the window.
   bool full() const { return inflight_bytes_ + message_bytes() > limit(); }
   bool idle() const { return inflight_.empty(); }
+  // Encoded bytes since the window was made, and those of them that were acknowledged.
+  uint64_t sent_bytes() const { return sent_bytes_; }
+  uint64_t acknowledged_bytes() const { return acknowledged_bytes_; }
 
   // Notes that `chunks` are about to be sent as one message; true when the message must ask for a flush.
   bool Sending(const std::vector<OutgoingChunk>& chunks);
@@ -45,6 +49,7 @@ class SendWindow {
   uint64_t max_inflight_bytes_;
   bool careful_;
   uint64_t inflight_bytes_ = 0;
+  uint64_t sent_bytes_ = 0;
   uint64_t unflushed_bytes_ = 0;
   uint64_t acknowledged_bytes_ = 0;
   absl::flat_hash_map<std::pair<uint32_t, uint64_t>, InFlight> inflight_;

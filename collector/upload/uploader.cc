@@ -10,6 +10,7 @@
 #include "base/status_macros.h"
 #include "collector/upload/announcement.h"
 #include "collector/upload/chunk_cursor.h"
+#include "collector/upload/connection_life.h"
 #include "collector/upload/send_window.h"
 
 namespace corefleet {
@@ -97,11 +98,23 @@ class Journey {
   }
 
   absl::Status SendMissing() {
+    ChunkCursor cursor(progress_.missing);
+    for (;;) {
+      RETURN_IF_ERROR(SendOverOneConnection(&cursor));
+      if (result_ || cursor.done()) return absl::OkStatus();
+      // Ended on purpose, a little before this link would have broken.
+      life_.EndedOnPurpose();
+      deps_.client->Reconnect();
+    }
+  }
+
+  absl::Status SendOverOneConnection(ChunkCursor* cursor) {
     SendWindow window(max_inflight_bytes_, options_.max_window_bytes, broken_before_);
     std::unique_ptr<ChunkStream> stream = deps_.client->PutChunks(session_);
-    ChunkCursor cursor(progress_.missing);
     bool whole = true;
-    while (whole && !cursor.done() && !result_) whole = SendMessage(&cursor, &window, stream.get());
+    while (whole && !cursor->done() && !result_ && window.sent_bytes() < life_.allowance()) {
+      whole = SendMessage(cursor, &window, stream.get());
+    }
     const bool stopped = result_ && result_->outcome == UploadOutcome::kStopped;
     if (result_ && !stopped) return absl::OkStatus();  // The files changed; destroying the stream cuts it.
     if (whole || stopped) {
@@ -116,11 +129,12 @@ class Journey {
       Stored(receipt->crash, /*before=*/false);
       return absl::OkStatus();
     }
-    broken_before_ = broken_before_ || !status.ok() || !window.idle();
-    if (status.ok() && !window.idle()) {
-      return absl::UnavailableError("the server ended the stream before it acknowledged everything");
-    }
-    return status;
+    if (status.ok() && window.idle()) return absl::OkStatus();
+    broken_before_ = true;
+    if (SoundsUnreached(status.code())) life_.Broke(window.acknowledged_bytes());
+    return status.ok()
+               ? absl::UnavailableError("the server ended the stream before it acknowledged everything")
+               : status;
   }
 
   // False when the stream broke.
@@ -273,6 +287,7 @@ class Journey {
   bool progressed_ = false;
   bool broken_before_ = false;
   bool finish_tried_ = false;
+  ConnectionLife life_;
   int root_mismatches_ = 0;
   std::optional<UploadResult> result_;
 };

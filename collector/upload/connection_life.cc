@@ -1,0 +1,35 @@
+#include "collector/upload/connection_life.h"
+
+#include <algorithm>
+
+#include "core/digest/digest.h"
+
+namespace corefleet {
+namespace {
+
+// Breaks after more than this cost little, and a new connection is not free either.
+constexpr uint64_t kWorthwhile = 8 << 20;
+constexpr int kGoodBeforeGrowth = 16;
+
+}  // namespace
+
+void ConnectionLife::Broke(uint64_t durable) {
+  good_ = 0;
+  if (durable == 0) return;
+  const uint64_t before = last_break_;
+  last_break_ = durable;
+  if (allowance_ != kUnlimited) {
+    allowance_ = std::clamp<uint64_t>(durable, kChunkBytes, allowance_);
+  } else if (before != 0 && durable < kWorthwhile && durable <= 2 * before && before <= 2 * durable) {
+    allowance_ = std::max<uint64_t>(std::min(before, durable), kChunkBytes);
+  }
+}
+
+void ConnectionLife::EndedOnPurpose() {
+  if (++good_ < kGoodBeforeGrowth) return;
+  good_ = 0;
+  allowance_ += allowance_ / 8;
+  if (allowance_ > kWorthwhile) *this = ConnectionLife();
+}
+
+}  // namespace corefleet
