@@ -2,13 +2,13 @@
 
 #include <algorithm>
 
-#include "core/digest/digest.h"
-
 namespace corefleet {
 namespace {
 
 // Breaks after more than this cost little, and a new connection is not free either.
 constexpr uint64_t kWorthwhile = 8 << 20;
+// A connection always carries one message, however large that is.
+constexpr uint64_t kLeast = 4 << 10;
 constexpr int kGoodBeforeGrowth = 16;
 
 }  // namespace
@@ -19,9 +19,9 @@ void ConnectionLife::Broke(uint64_t durable) {
   const uint64_t before = last_break_;
   last_break_ = durable;
   if (allowance_ != kUnlimited) {
-    allowance_ = std::clamp<uint64_t>(durable, kChunkBytes, allowance_);
+    allowance_ = std::clamp(durable, kLeast, allowance_);
   } else if (before != 0 && durable < kWorthwhile && durable <= 2 * before && before <= 2 * durable) {
-    allowance_ = std::max<uint64_t>(std::min(before, durable), kChunkBytes);
+    allowance_ = std::max(std::min(before, durable), kLeast);
   }
 }
 

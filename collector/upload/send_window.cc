@@ -36,6 +36,7 @@ uint64_t SendWindow::message_bytes() const {
 }
 
 bool SendWindow::Sending(const std::vector<OutgoingChunk>& chunks) {
+  const uint64_t before = sent_bytes_;
   for (const OutgoingChunk& chunk : chunks) {
     const uint64_t cost = WindowCost(chunk);
     if (!inflight_.try_emplace({chunk.region, chunk.chunk}, InFlight{cost, chunk.raw_size}).second) continue;
@@ -43,6 +44,7 @@ bool SendWindow::Sending(const std::vector<OutgoingChunk>& chunks) {
     sent_bytes_ += cost;
     unflushed_bytes_ += cost;
   }
+  largest_message_ = std::max(largest_message_, sent_bytes_ - before);
   const uint64_t early = std::max(sent_bytes_ / 2, kFirstFlushBytes);
   if (!careful_ && unflushed_bytes_ < std::min(early, max_inflight_bytes_ / 2)) return false;
   unflushed_bytes_ = 0;

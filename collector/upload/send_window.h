@@ -28,8 +28,12 @@ class SendWindow {
   // True when a full message more would leave the window.
   bool full() const { return inflight_bytes_ + message_bytes() > limit(); }
   bool idle() const { return inflight_.empty(); }
-  // Encoded bytes since the window was made, and those of them that were acknowledged.
-  uint64_t sent_bytes() const { return sent_bytes_; }
+  // True when the next message, if it is like those before, will not take what was sent beyond `allowance`
+  // encoded bytes. The first one always fits.
+  bool fits(uint64_t allowance) const {
+    return sent_bytes_ == 0 || sent_bytes_ + largest_message_ <= allowance;
+  }
+  // Encoded bytes that were acknowledged since the window was made.
   uint64_t acknowledged_bytes() const { return acknowledged_bytes_; }
 
   // Notes that `chunks` are about to be sent as one message; true when the message must ask for a flush.
@@ -50,6 +54,7 @@ class SendWindow {
   bool careful_;
   uint64_t inflight_bytes_ = 0;
   uint64_t sent_bytes_ = 0;
+  uint64_t largest_message_ = 0;
   uint64_t unflushed_bytes_ = 0;
   uint64_t acknowledged_bytes_ = 0;
   absl::flat_hash_map<std::pair<uint32_t, uint64_t>, InFlight> inflight_;

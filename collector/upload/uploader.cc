@@ -112,7 +112,7 @@ class Journey {
     SendWindow window(max_inflight_bytes_, options_.max_window_bytes, broken_before_);
     std::unique_ptr<ChunkStream> stream = deps_.client->PutChunks(session_);
     bool whole = true;
-    while (whole && !cursor->done() && !result_ && window.sent_bytes() < life_.allowance()) {
+    while (whole && !cursor->done() && !result_ && window.fits(life_.allowance())) {
       whole = SendMessage(cursor, &window, stream.get());
     }
     const bool stopped = result_ && result_->outcome == UploadOutcome::kStopped;
