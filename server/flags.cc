@@ -51,8 +51,12 @@ ABSL_FLAG(absl::Duration, slow_database, absl::Seconds(2),
           "No crash is let in while the database needs longer than this for a question.");
 ABSL_FLAG(uint64_t, max_analysis_backlog, 20'000,
           "No crash is let in while more than so many wait for analysis.");
+ABSL_FLAG(absl::Duration, long_wait, absl::Seconds(3),
+          "No crash is let in while calls wait longer than this for a worker.");
 ABSL_FLAG(int, workers, 8, "Threads that verify chunks and wait for the disk and the database.");
 ABSL_FLAG(absl::Duration, session_ttl, absl::Hours(7 * 24), "How long a broken-off upload can resume.");
+ABSL_FLAG(absl::Duration, stall, absl::Seconds(60),
+          "An upload on which no chunk comes for this long is ended; its device may resume it.");
 ABSL_FLAG(absl::Duration, watchdog_interval, absl::Seconds(5),
           "How often the server asks its own ports whether they answer; after three misses it ends with 75. "
           "0: never.");
@@ -102,6 +106,8 @@ AdmissionLimits AdmissionFromFlags() {
                      .quick = absl::GetFlag(FLAGS_slow_database) / 2,
                      .backlog = absl::GetFlag(FLAGS_max_analysis_backlog),
                      .backlog_again = absl::GetFlag(FLAGS_max_analysis_backlog) / 2};
+  limits.server = {.long_wait = absl::GetFlag(FLAGS_long_wait),
+                   .short_wait = absl::GetFlag(FLAGS_long_wait) * 2 / 5};
   return limits;
 }
 
@@ -130,6 +136,7 @@ absl::StatusOr<ServerOptions> OptionsFromCommandLine(int argc, char** argv) {
       .postgres_user = absl::GetFlag(FLAGS_postgres_user),
       .workers = absl::GetFlag(FLAGS_workers),
       .session_ttl = absl::GetFlag(FLAGS_session_ttl),
+      .stall = absl::GetFlag(FLAGS_stall),
       .watchdog_interval = absl::GetFlag(FLAGS_watchdog_interval)};
   ASSIGN_OR_RETURN(options.reconcile.release, ParseOrphanRelease(absl::GetFlag(FLAGS_release_orphans)));
   options.reconcile.grace = absl::GetFlag(FLAGS_orphan_grace);

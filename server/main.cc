@@ -45,6 +45,10 @@ namespace {
 constexpr int kMaxCalls = 4096;
 // What gRPC may buffer for devices before it reads in smaller pieces: hundreds of slow ones are the rule.
 constexpr size_t kDeviceBuffers = 48 << 20;
+// A message of chunks has 2 MiB of them. A device needs a stream and a call; a gateway, one connection for
+// each few devices.
+constexpr int kDeviceMessage = (2 << 20) + (256 << 10);
+constexpr int kDeviceStreams = 16;
 constexpr int kArchiveThreads = 4;
 constexpr absl::Duration kDrain = absl::Seconds(5);
 // sysexits.h's EX_TEMPFAIL: start it again.
@@ -60,6 +64,22 @@ class RpcCounter final : public RpcMetrics {
 
  private:
   ServerMetrics* const metrics_;
+};
+
+// What the devices' calls wait for a worker tells admission whether the server keeps up.
+class IngestCounter final : public RpcMetrics {
+ public:
+  IngestCounter(ServerMetrics* metrics, ServerLoad* load, const Clock* clock)
+      : metrics_(metrics), load_(load), clock_(clock) {}
+  void RpcDone(absl::string_view method, absl::StatusCode code, absl::Duration took) override {
+    metrics_->RpcDone(method, code, took);
+  }
+  void Waited(absl::Duration wait) override { load_->Waited(wait, clock_->Now()); }
+
+ private:
+  ServerMetrics* const metrics_;
+  ServerLoad* const load_;
+  const Clock* const clock_;
 };
 
 class IdentityCounter final : public IdentityMetrics {
@@ -118,6 +138,7 @@ absl::Status Serve(const ServerOptions& options, const sigset_t& stop_signals) {
 
   IngestLimits limits;
   limits.session_ttl = options.session_ttl;
+  limits.stall = options.stall;
   limits.min_free_bytes = options.admission.min_free_bytes;
   // Compressed dumps are copied beside the segments to be read, and never take the room that uploads need.
   ChildDumpOpener::Options dumps;
@@ -145,9 +166,12 @@ absl::Status Serve(const ServerOptions& options, const sigset_t& stop_signals) {
   const ReconcileSchedule reconcile_schedule(&reconciler, {});
   Archive archive(index, store, &opener);
 
-  Rim ingest_rim(options.workers, kMaxCalls, clock, &rpc_counter);
+  IngestCounter ingest_counter(&metrics, admission->admission()->server(), clock);
+  Rim ingest_rim(options.workers, kMaxCalls, clock, &ingest_counter);
   IngestService ingest_service(&ingest_rim, &ingestor);
-  const RpcLimits device_limits{.buffer_bytes = kDeviceBuffers,
+  const RpcLimits device_limits{.max_message_bytes = kDeviceMessage,
+                                .max_streams_per_connection = kDeviceStreams,
+                                .buffer_bytes = kDeviceBuffers,
                                 .max_idle = absl::Minutes(5),
                                 .max_age = absl::Minutes(30),
                                 .max_descriptor = shares.ingest_below};

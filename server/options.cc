@@ -79,6 +79,9 @@ absl::Status ValidateAdmission(const AdmissionLimits& limits) {
   if (limits.database.slow < absl::Milliseconds(1) || limits.database.backlog < 1) {
     return absl::InvalidArgumentError("--slow_database is a millisecond at least, --max_analysis_backlog 1");
   }
+  if (limits.server.long_wait < absl::Milliseconds(1)) {
+    return absl::InvalidArgumentError("--long_wait is a millisecond at least");
+  }
   return absl::OkStatus();
 }
 
@@ -143,6 +146,9 @@ absl::Status Validate(const ServerOptions& options) {
     return absl::InvalidArgumentError("--watchdog_interval is negative");
   }
   RETURN_IF_ERROR(ValidateAdmission(options.admission));
+  if (options.stall < absl::Seconds(1)) {
+    return absl::InvalidArgumentError("--stall is shorter than a second: no slow link could keep up");
+  }
   if (options.session_ttl < absl::Minutes(1)) {
     return absl::InvalidArgumentError("--session_ttl is shorter than a minute: no upload could resume");
   }

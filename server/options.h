@@ -48,6 +48,8 @@ struct ServerOptions {
   // Threads that verify chunks and wait for disk and database.
   int workers = 8;
   absl::Duration session_ttl = absl::Hours(7 * 24);
+  // An upload on which no chunk comes for so long is ended.
+  absl::Duration stall = absl::Seconds(60);
   // How often the server asks its own ports whether they answer; after three misses it ends. Zero: never.
   absl::Duration watchdog_interval = absl::Seconds(5);
   // How rows and packs are compared, and what becomes of packs that no row names.

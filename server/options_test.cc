@@ -78,6 +78,9 @@ TEST(OptionsTest, NumbersHaveBounds) {
   options.workers = 0;
   EXPECT_FALSE(Validate(options).ok());
   options = Good();
+  options.stall = absl::Milliseconds(10);
+  EXPECT_FALSE(Validate(options).ok());
+  options = Good();
   options.session_ttl = absl::Seconds(1);
   EXPECT_FALSE(Validate(options).ok());
   EXPECT_FALSE(ParseLogLevel("loud").ok());

@@ -54,6 +54,7 @@ Admission::Admission(const AdmissionLimits& limits, const Clock* clock, uint64_t
       clock_(clock),
       in_flight_(limits.in_flight),
       database_(limits.database),
+      server_(limits.server),
       rules_(std::make_shared<AdmissionRules>()),
       devices_(limits.devices, DeviceState{.crashes = static_cast<double>(limits.device_burst)}),
       quotas_(limits.quota_kinds),
@@ -164,6 +165,12 @@ std::optional<Refused> Admission::CheckLimits(const AskingCrash& crash, uint64_t
     return Later({.reason = RefusalReason::kDatabaseBusy, .message = "the server's database is behind"},
                  *delay, *delay);
   }
+  if (const auto delay = server_.Busy(now)) {
+    return Later({.reason = RefusalReason::kServerBusy,
+                  .message = "the server is busy with the crashes that it has let in",
+                  .limit = "long_wait"},
+                 *delay, *delay);
+  }
   return std::nullopt;
 }
 
@@ -250,7 +257,8 @@ bool Admission::TakesAccount(const DeviceId& device, uint64_t fingerprint) {
 AdmissionStanding Admission::standing() {
   const absl::Time now = clock_->Now();
   AdmissionStanding standing{.bytes_in_flight = in_flight_.counted(),
-                             .database_busy = database_.Busy(now).has_value()};
+                             .database_busy = database_.Busy(now).has_value(),
+                             .server_busy = server_.busy(now)};
   absl::MutexLock lock(&mutex_);
   standing.kill_switch = rules_->kill_switch.on;
   standing.rules = rules_->rules.size();

@@ -40,6 +40,7 @@ struct AdmissionLimits {
   uint64_t min_free_bytes = 64 << 20;
   uint64_t free_bytes_again = 96 << 20;
   DatabaseLoad::Limits database;
+  ServerLoad::Limits server;
   size_t devices = 100'000;
   size_t quota_kinds = 65'536;
 };
@@ -71,14 +72,15 @@ struct AdmissionStanding {
   absl::Duration queue;  // how long the last in the fleet's queue waits
   bool store_full = false;
   bool database_busy = false;
+  bool server_busy = false;
   size_t devices = 0;  // that are remembered
 };
 
 // Decides who may bring a crash, how much of it, and when the others shall come back. In this order: the kill
-// switch, the operator's rules, the device's rate, the fleet's, the bytes in flight, the disk, the database.
-// Nothing is taken from a bucket or a quota unless all of them agree. Holds for this process alone. Its
-// memory is bounded: about 100 bytes for each of `devices`, 60 for each of `quota_kinds`, 150 for each
-// session in flight. Thread-safe; never blocks for long.
+// switch, the operator's rules, the device's rate, the fleet's, the bytes in flight, the disk, the database,
+// the server itself. Nothing is taken from a bucket or a quota unless all of them agree. Holds for this
+// process alone. Its memory is bounded: about 100 bytes for each of `devices`, 60 for each of `quota_kinds`,
+// 150 for each session in flight. Thread-safe; never blocks for long.
 class Admission {
  public:
   Admission(const AdmissionLimits& limits, const Clock* clock, uint64_t seed);
@@ -99,6 +101,7 @@ class Admission {
 
   BytesInFlight* in_flight() { return &in_flight_; }
   DatabaseLoad* database() { return &database_; }
+  ServerLoad* server() { return &server_; }
   AdmissionStanding standing();
 
  private:
@@ -134,6 +137,7 @@ class Admission {
   const Clock* const clock_;
   BytesInFlight in_flight_;
   DatabaseLoad database_;
+  ServerLoad server_;
   absl::Mutex mutex_;
   std::shared_ptr<const AdmissionRules> rules_ ABSL_GUARDED_BY(mutex_);
   DeviceTable devices_ ABSL_GUARDED_BY(mutex_);

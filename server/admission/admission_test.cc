@@ -202,6 +202,14 @@ TEST_F(AdmissionTest, ABusyDatabaseSendsNewCrashesAway) {
   EXPECT_EQ(Reason({}), "");
 }
 
+TEST_F(AdmissionTest, ABusyServerSendsNewCrashesAway) {
+  for (int i = 0; i < 50; ++i) admission_.server()->Waited(absl::Seconds(10), clock_.Now());
+  EXPECT_EQ(Reason({}), "SERVER_BUSY");
+  EXPECT_GE(*last_.delay, absl::Seconds(1));
+  clock_.Advance(absl::Seconds(5));
+  EXPECT_EQ(Reason({}), "");
+}
+
 TEST_F(AdmissionTest, WhatNeedNotTravelIsNotShed) {
   Use({{.name = "log", .action = RuleAction::kLogOnly}});
   for (int i = 0; i < 5; ++i) EXPECT_EQ(Reason({}), "");

@@ -16,11 +16,11 @@ namespace {
 constexpr char kPayload[] = "corefleet.local/Refused";
 
 constexpr RefusalReason kReasons[] = {
-    RefusalReason::kKillSwitch,    RefusalReason::kRule,          RefusalReason::kSampledOut,
-    RefusalReason::kQuota,         RefusalReason::kDeviceRate,    RefusalReason::kFleetRate,
-    RefusalReason::kBytesInFlight, RefusalReason::kStoreFull,     RefusalReason::kDatabaseBusy,
-    RefusalReason::kTooManyCalls,  RefusalReason::kCrashTooLarge, RefusalReason::kMalformed,
-    RefusalReason::kWrongDevice,
+    RefusalReason::kKillSwitch,    RefusalReason::kRule,         RefusalReason::kSampledOut,
+    RefusalReason::kQuota,         RefusalReason::kDeviceRate,   RefusalReason::kFleetRate,
+    RefusalReason::kBytesInFlight, RefusalReason::kStoreFull,    RefusalReason::kDatabaseBusy,
+    RefusalReason::kServerBusy,    RefusalReason::kTooManyCalls, RefusalReason::kCrashTooLarge,
+    RefusalReason::kMalformed,     RefusalReason::kWrongDevice,
 };
 
 absl::StatusCode CodeOf(const Refused& refused) {
@@ -61,6 +61,8 @@ absl::string_view RefusalReasonName(RefusalReason reason) {
       return "STORE_FULL";
     case RefusalReason::kDatabaseBusy:
       return "DATABASE_BUSY";
+    case RefusalReason::kServerBusy:
+      return "SERVER_BUSY";
     case RefusalReason::kTooManyCalls:
       return "TOO_MANY_CALLS";
     case RefusalReason::kCrashTooLarge:

@@ -23,6 +23,7 @@ enum class RefusalReason {
   kBytesInFlight,
   kStoreFull,
   kDatabaseBusy,
+  kServerBusy,
   kTooManyCalls,
   kCrashTooLarge,
   kMalformed,

@@ -115,6 +115,8 @@ constexpr MetricSpec kTable[] = {
     {"corefleet_admission_store_full", kGauge, "boolean", "", "1 while the disk's mark lets no crash in."},
     {"corefleet_admission_database_busy", kGauge, "boolean", "",
      "1 while the database's marks let no crash in."},
+    {"corefleet_admission_server_busy", kGauge, "boolean", "",
+     "1 while calls wait too long for a worker, and no crash is let in."},
     {"corefleet_admission_devices", kGauge, "devices", "", "Devices that are remembered, at most 100,000."},
     // What is stored. Read from the index at most every two seconds.
     {"corefleet_crashes", kGauge, "crashes", "state: RECEIVED, COMPLETE, PARTIAL, LOG_ONLY, UNREADABLE",

@@ -189,6 +189,7 @@ void WriteAdmission(const AdmissionStanding& admission, GaugeWriter* out) {
   out->Set("corefleet_admission_queue_seconds", absl::ToDoubleSeconds(admission.queue));
   out->Set("corefleet_admission_store_full", admission.store_full ? 1 : 0);
   out->Set("corefleet_admission_database_busy", admission.database_busy ? 1 : 0);
+  out->Set("corefleet_admission_server_busy", admission.server_busy ? 1 : 0);
   out->Set("corefleet_admission_devices", admission.devices);
 }
 

@@ -25,6 +25,8 @@ class RpcMetrics {
   virtual ~RpcMetrics() = default;
   // `method` is one of the services' method names.
   virtual void RpcDone(absl::string_view method, absl::StatusCode code, absl::Duration took) {}
+  // A unary call waited so long until a worker took it.
+  virtual void Waited(absl::Duration wait) {}
 };
 
 // Runs `fn`, which returns absl::Status, on a worker. gRPC swallows what a reaction throws and leaves the
@@ -63,6 +65,8 @@ class Rim {
 
     // RESOURCE_EXHAUSTED, with TOO_MANY_CALLS and a delay, if the port has too many calls already.
     absl::Status Admission() const { return admitted_ ? absl::OkStatus() : RefusedStatus(TooManyCalls()); }
+    // A worker has taken the call.
+    void Taken() const { rim_->metrics_->Waited(rim_->clock_->Now() - start_); }
     // Counts the call's end. Call it once, before Finish.
     grpc::Status End(const absl::Status& status) {
       rim_->metrics_->RpcDone(method_, status.code(), rim_->clock_->Now() - start_);
@@ -107,6 +111,7 @@ grpc::ServerUnaryReactor* RunUnary(grpc::CallbackServerContext* context, Rim* ri
     return reactor;
   }
   rim->pool()->Run([context, reactor, call = std::move(call), fn = std::move(fn)]() mutable {
+    call->Taken();
     // Nobody waits for the answer any more, and every call may be repeated.
     const absl::Status status = context->IsCancelled() ? absl::CancelledError("cancelled") : CatchAll(fn);
     AddPushback(status, context);
