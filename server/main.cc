@@ -48,7 +48,6 @@ constexpr size_t kDeviceBuffers = 48 << 20;
 // A message of chunks has 2 MiB of them. A device needs a stream and a call; a gateway, one connection for
 // each few devices.
 constexpr int kDeviceMessage = (2 << 20) + (256 << 10);
-constexpr int kDeviceStreams = 16;
 constexpr int kArchiveThreads = 4;
 constexpr absl::Duration kDrain = absl::Seconds(5);
 // sysexits.h's EX_TEMPFAIL: start it again.
@@ -170,7 +169,6 @@ absl::Status Serve(const ServerOptions& options, const sigset_t& stop_signals) {
   Rim ingest_rim(options.workers, kMaxCalls, clock, &ingest_counter);
   IngestService ingest_service(&ingest_rim, &ingestor);
   const RpcLimits device_limits{.max_message_bytes = kDeviceMessage,
-                                .max_streams_per_connection = kDeviceStreams,
                                 .buffer_bytes = kDeviceBuffers,
                                 .max_idle = absl::Minutes(5),
                                 .max_age = absl::Minutes(30),

@@ -40,7 +40,7 @@ class RegionFolderTest : public testing::Test {
 
   const ScratchFolder folder_;
   const std::string& root_ = folder_.path();
-  const RegionFolderAdapter adapter_;
+  const RegionFolderAdapter adapter_{};
 };
 
 // A table of one row as the minidump driver lays it out.

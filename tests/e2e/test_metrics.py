@@ -129,7 +129,7 @@ class Metrics(unittest.TestCase):
         self.assertGreater(len(expressions), 3)
         for expression in expressions:
             with self.subTest(expression):
-                left = re.split(r" (?:==|<|>) ", expression)[0].replace("[15m]", "[1m]")
+                left = re.split(r" (?:==|!=|<|>) ", expression)[0].replace("[15m]", "[1m]")
                 self.assertTrue(self.query(left), left)
 
     def test_no_device_is_a_label(self):
