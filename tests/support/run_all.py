@@ -1,6 +1,7 @@
 """Runs the suites that tests/run names, says how each went, and counts every test."""
 
 import argparse
+import hashlib
 import json
 import os
 import pathlib
@@ -28,9 +29,17 @@ SANITIZED = {
              "-//server:options_test", "-//server/rpc/...",
              "-//storage/postgres:pqxx_status_test", "-//collector/upload:retry_policy_test"],
 }
-# Output bases of their own: clang in the place of g++ would make Bazel build everything anew, twice.
-ASAN_BASE = ["--output_base=" + os.path.expanduser("~/.cache/corefleet/bazel-asan")]
-FUZZ_BASE = ["--output_base=" + os.path.expanduser("~/.cache/corefleet/bazel-fuzz")]
+
+
+def output_base(name):
+    """An output base beside Bazel's own, where clang is in the place of g++: in one, each would make Bazel build everything anew. One
+    for each clone, as Bazel does it: files that a test reads are links into the clone."""
+    clone = hashlib.sha256(str(REPOSITORY).encode()).hexdigest()[:12]
+    return ["--output_base=" + os.path.expanduser(f"~/.cache/corefleet/bazel-{name}-{clone}")]
+
+
+ASAN_BASE = output_base("asan")
+FUZZ_BASE = output_base("fuzz")
 E2E_TOGETHER = 2
 SUITE_SECONDS = 1800
 
