@@ -23,6 +23,7 @@ class Borrowed final : public IngestClient {
     return server_->PutChunks(session);
   }
   absl::StatusOr<StoredReceipt> Finish(const SessionId& session) override { return server_->Finish(session); }
+  void Reconnect() override { server_->Reconnect(); }
   absl::Status Abandon(const SessionId& session) override { return server_->Abandon(session); }
 
  private:
