@@ -2,10 +2,8 @@
 #include "collector/spool/clue_reader.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
-#include <spawn.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
@@ -20,58 +18,14 @@
 #include "collector/spool/clue_protocol.h"
 #include "collector/spool/entry_format.h"
 #include "core/bytes/byte_reader.h"
+#include "core/kdump/reader/spawn_plan.h"
 
 namespace corefleet {
 namespace {
 
-// Descriptors are moved up here first, so that none is overwritten before it is in its place.
-constexpr int kOutOfTheWay = 16;
-
 absl::Status CannotStart(int error) {
   return absl::UnavailableError(absl::StrCat("cannot start the reader of clues: ", strerror(error)));
 }
-
-// The attributes and file actions of a spawn, freed at the end.
-class SpawnPlan {
- public:
-  SpawnPlan() {
-    posix_spawn_file_actions_init(&actions_);
-    posix_spawnattr_init(&attributes_);
-    sigset_t none, all;
-    sigemptyset(&none);
-    sigfillset(&all);
-    posix_spawnattr_setsigmask(&attributes_, &none);
-    posix_spawnattr_setsigdefault(&attributes_, &all);
-    // A group of its own: a signal to the collector's is the collector's to handle.
-    posix_spawnattr_setpgroup(&attributes_, 0);
-    posix_spawnattr_setflags(&attributes_,
-                             POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETPGROUP);
-    for (const int standard : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO})
-      posix_spawn_file_actions_addopen(&actions_, standard, "/dev/null", O_RDWR, 0);
-  }
-  SpawnPlan(const SpawnPlan&) = delete;
-  SpawnPlan& operator=(const SpawnPlan&) = delete;
-  ~SpawnPlan() {
-    posix_spawn_file_actions_destroy(&actions_);
-    posix_spawnattr_destroy(&attributes_);
-  }
-
-  void Give(int fd, int number) { posix_spawn_file_actions_adddup2(&actions_, fd, number); }
-
-  // 0, or why not.
-  int Spawn(const std::string& program, const ClueLimits& limits, pid_t* pid) {
-    posix_spawn_file_actions_addclosefrom_np(&actions_, kClueEntry + 1);
-    std::string name = "corefleet-clue-reader", argument = kClueArgument;
-    std::string seconds = absl::StrCat(limits.processor_seconds), memory = absl::StrCat(limits.memory_bytes);
-    char* const arguments[] = {name.data(), argument.data(), seconds.data(), memory.data(), nullptr};
-    char* const environment[] = {nullptr};
-    return posix_spawn(pid, program.c_str(), &actions_, &attributes_, arguments, environment);
-  }
-
- private:
-  posix_spawn_file_actions_t actions_;
-  posix_spawnattr_t attributes_;
-};
 
 // A running child; it is gone when the object is.
 class ClueProcess {
@@ -90,14 +44,14 @@ class ClueProcess {
     int ends[2];
     if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) != 0) return CannotStart(errno);
     ours_ = OwnedFd(ends[0]);
-    const OwnedFd end(ends[1]);
-    const OwnedFd theirs(fcntl(end.get(), F_DUPFD_CLOEXEC, kOutOfTheWay));
-    const OwnedFd file(fcntl(entry.descriptor(), F_DUPFD_CLOEXEC, kOutOfTheWay));
-    if (!theirs.valid() || !file.valid()) return CannotStart(errno);
-    SpawnPlan plan;
-    plan.Give(theirs.get(), kClueSocket);
-    plan.Give(file.get(), kClueEntry);
-    const int error = plan.Spawn(program, limits, &pid_);
+    const OwnedFd theirs(ends[1]);
+    SpawnPlan plan(kClueEntry, /*keep_stderr=*/false);
+    if (!plan.Give(theirs.get(), kClueSocket) || !plan.Give(entry.descriptor(), kClueEntry))
+      return CannotStart(errno);
+    const int error = plan.Spawn(program,
+                                 {"corefleet-clue-reader", kClueArgument,
+                                  absl::StrCat(limits.processor_seconds), absl::StrCat(limits.memory_bytes)},
+                                 &pid_);
     if (error != 0) pid_ = 0;
     return error == 0 ? absl::OkStatus() : CannotStart(error);
   }

@@ -1,20 +1,18 @@
 #include "core/kdump/reader/reader_process.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
-#include <spawn.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "base/status_macros.h"
+#include "core/kdump/reader/spawn_plan.h"
 
 namespace corefleet {
 namespace {
@@ -22,56 +20,6 @@ namespace {
 constexpr uint32_t kMaxMessage = 512;
 // A reply comes in a few pieces; a reader that sends it byte by byte is no reader of ours.
 constexpr int kMaxPieces = 1024;
-// Descriptors are moved up here first, so that none is overwritten before it is in its place.
-constexpr int kOutOfTheWay = kReaderFirstFile + kMaxReaderFiles;
-
-// The attributes and file actions of a spawn, freed at the end.
-class SpawnPlan {
- public:
-  SpawnPlan() {
-    posix_spawn_file_actions_init(&actions_);
-    posix_spawnattr_init(&attributes_);
-    sigset_t none, all;
-    sigemptyset(&none);
-    sigfillset(&all);
-    posix_spawnattr_setsigmask(&attributes_, &none);
-    posix_spawnattr_setsigdefault(&attributes_, &all);
-    // A group of its own: a ^C at the terminal is its parent's to handle.
-    posix_spawnattr_setpgroup(&attributes_, 0);
-    posix_spawnattr_setflags(&attributes_,
-                             POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETPGROUP);
-    posix_spawn_file_actions_addopen(&actions_, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
-    posix_spawn_file_actions_addopen(&actions_, STDOUT_FILENO, "/dev/null", O_WRONLY, 0);
-  }
-  SpawnPlan(const SpawnPlan&) = delete;
-  SpawnPlan& operator=(const SpawnPlan&) = delete;
-  ~SpawnPlan() {
-    posix_spawn_file_actions_destroy(&actions_);
-    posix_spawnattr_destroy(&attributes_);
-  }
-
-  // `fd` becomes `number` in the new process. False when no descriptor is left.
-  bool Give(int fd, int number) {
-    moved_.emplace_back(fcntl(fd, F_DUPFD_CLOEXEC, kOutOfTheWay));
-    return moved_.back().get() >= 0 &&
-           posix_spawn_file_actions_adddup2(&actions_, moved_.back().get(), number) == 0;
-  }
-
-  // 0, or why not.
-  int Spawn(const std::string& program, size_t files, pid_t* pid) {
-    posix_spawn_file_actions_addclosefrom_np(&actions_, kReaderFirstFile + static_cast<int>(files));
-    std::string name = "corefleet-kdump-reader", argument = kReaderArgument, count = std::to_string(files);
-    char* const arguments[] = {name.data(), argument.data(), count.data(), nullptr};
-    char* const environment[] = {nullptr};
-    return posix_spawn(pid, program.c_str(), &actions_, &attributes_, arguments, environment);
-  }
-
- private:
-  posix_spawn_file_actions_t actions_;
-  posix_spawnattr_t attributes_;
-  std::vector<ReaderFd> moved_;
-};
-
 absl::Status CannotStart(int error) {
   return absl::UnavailableError(
       absl::StrCat("cannot start the reader of compressed dumps: ", strerror(error)));
@@ -80,14 +28,16 @@ absl::Status CannotStart(int error) {
 // Takes the reader's end of the socket: once it is only the reader's, its death is an end of file on ours.
 absl::StatusOr<pid_t> SpawnReader(const std::string& program, ReaderFd theirs,
                                   const std::vector<ReaderFd>& files) {
-  SpawnPlan plan;
+  SpawnPlan plan(kReaderFirstFile + static_cast<int>(files.size()) - 1, /*keep_stderr=*/true);
   bool given = plan.Give(theirs.get(), kReaderSocket);
   for (size_t i = 0; i < files.size(); ++i) {
     given = given && plan.Give(files[i].get(), kReaderFirstFile + static_cast<int>(i));
   }
   if (!given) return CannotStart(EMFILE);
   pid_t pid = 0;
-  if (const int error = plan.Spawn(program, files.size(), &pid); error != 0) return CannotStart(error);
+  const int error =
+      plan.Spawn(program, {"corefleet-kdump-reader", kReaderArgument, std::to_string(files.size())}, &pid);
+  if (error != 0) return CannotStart(error);
   return pid;
 }
 
