@@ -54,7 +54,7 @@ constexpr absl::Duration kDrain = absl::Seconds(5);
 constexpr int kWatchdogGaveUp = 75;
 
 // The rims and server/metrics do not know each other.
-class RpcCounter final : public RpcMetrics {
+class RpcCounter : public RpcMetrics {
  public:
   explicit RpcCounter(ServerMetrics* metrics) : metrics_(metrics) {}
   void RpcDone(absl::string_view method, absl::StatusCode code, absl::Duration took) override {
@@ -66,17 +66,13 @@ class RpcCounter final : public RpcMetrics {
 };
 
 // What the devices' calls wait for a worker tells admission whether the server keeps up.
-class IngestCounter final : public RpcMetrics {
+class IngestCounter final : public RpcCounter {
  public:
   IngestCounter(ServerMetrics* metrics, ServerLoad* load, const Clock* clock)
-      : metrics_(metrics), load_(load), clock_(clock) {}
-  void RpcDone(absl::string_view method, absl::StatusCode code, absl::Duration took) override {
-    metrics_->RpcDone(method, code, took);
-  }
+      : RpcCounter(metrics), load_(load), clock_(clock) {}
   void Waited(absl::Duration wait) override { load_->Waited(wait, clock_->Now()); }
 
  private:
-  ServerMetrics* const metrics_;
   ServerLoad* const load_;
   const Clock* const clock_;
 };
