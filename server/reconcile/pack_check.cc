@@ -37,18 +37,18 @@ bool Fits(const std::vector<PackEntry>& entries, const Manifest& manifest) {
   });
 }
 
-Standing StandingOf(const std::vector<PackEntry>& entries, const std::vector<StoredPack>& packs) {
+PackStanding StandingOf(const std::vector<PackEntry>& entries, const std::vector<StoredPack>& packs) {
   std::map<std::pair<uint32_t, uint64_t>, const Sha256Digest*> known;
   for (const StoredPack& pack : packs) {
     for (const PackEntry& entry : pack.entries) known.try_emplace({entry.region, entry.chunk}, &entry.digest);
   }
-  Standing standing = Standing::kKnown;
+  PackStanding standing = PackStanding::kKnown;
   for (const PackEntry& entry : entries) {
     const auto it = known.find({entry.region, entry.chunk});
     if (it == known.end()) {
-      standing = Standing::kNews;
+      standing = PackStanding::kNews;
     } else if (*it->second != entry.digest) {
-      return Standing::kConflict;
+      return PackStanding::kConflict;
     }
   }
   return standing;

@@ -28,12 +28,12 @@ absl::StatusOr<CheckedPack> ReadCheckedPack(const PackRef& ref, PackStore* store
 bool Fits(const std::vector<PackEntry>& entries, const Manifest& manifest);
 
 // What `packs` make of the chunks of a pack that may join them.
-enum class Standing {
+enum class PackStanding {
   kNews,     // some are not there yet, and the others are the same
   kKnown,    // all are there
   kConflict  // one is there with another digest
 };
-Standing StandingOf(const std::vector<PackEntry>& entries, const std::vector<StoredPack>& packs);
+PackStanding StandingOf(const std::vector<PackEntry>& entries, const std::vector<StoredPack>& packs);
 
 }  // namespace corefleet
 

@@ -48,7 +48,7 @@ absl::Status Reconciler::Adopt(const PackStore::KeptPack& pack) {
   if (!checked.ok() || checked->index.session != pack.session) return absl::OkStatus();
   const std::vector<PackEntry>& entries = checked->index.entries;
   ASSIGN_OR_RETURN(const std::vector<StoredPack> have, deps_.index->SessionPacks(id));
-  if (!Fits(entries, session->manifest) || StandingOf(entries, have) != Standing::kNews)
+  if (!Fits(entries, session->manifest) || StandingOf(entries, have) != PackStanding::kNews)
     return absl::OkStatus();
   ASSIGN_OR_RETURN(const PackRef ref, deps_.store->Put(checked->bytes));
   const absl::Status added = deps_.index->AddPack(id, {.ref = ref, .entries = entries});

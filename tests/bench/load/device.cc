@@ -169,7 +169,7 @@ void Device::Stored(Journey* journey, const std::string& crash, bool before) {
 
 bool Device::Recover(const grpc::Status& status, Journey* journey) {
   UploadOutcome& outcome = journey->outcome;
-  const Refusal refusal = ReadRefusal(status);
+  const RefusedOffer refusal = ReadRefusal(status);
   outcome.reason = refusal.reason.empty() ? CodeName(status.error_code()) : refusal.reason;
   outcome.retry_delay = refusal.delay;
   outcome.delay_stated = refusal.delay_stated;
@@ -192,8 +192,8 @@ bool Device::Recover(const grpc::Status& status, Journey* journey) {
   return true;
 }
 
-Refusal ReadRefusal(const grpc::Status& status) {
-  Refusal refusal;
+RefusedOffer ReadRefusal(const grpc::Status& status) {
+  RefusedOffer refusal;
   google::rpc::Status details;
   if (!details.ParseFromString(status.error_details())) return refusal;
   for (const google::protobuf::Any& any : details.details()) {

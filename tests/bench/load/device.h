@@ -91,12 +91,12 @@ class Device {
 };
 
 // What a refusal says about itself: google.rpc.ErrorInfo's reason and RetryInfo's delay, if they are there.
-struct Refusal {
+struct RefusedOffer {
   std::string reason;
   bool delay_stated = false;
   absl::Duration delay;
 };
-Refusal ReadRefusal(const grpc::Status& status);
+RefusedOffer ReadRefusal(const grpc::Status& status);
 
 const char* CodeName(grpc::StatusCode code);
 
