@@ -88,7 +88,7 @@ class DurableSpool final : public Spool {
   absl::StatusOr<PutResult> Publish(const Incoming& incoming, const EntryWriter& writer, uint64_t put_at,
                                     const CrashUid& uid) ABSL_LOCKS_EXCLUDED(mutex_);
 
-  // --- Room.
+  // --- Room (room.cc).
   SpoolUse Use() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   std::vector<Waiting> AllWaiting() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   // Damaged files that are kept only to be looked at go first.
@@ -102,7 +102,7 @@ class DurableSpool final : public Spool {
   absl::Status Remove(SpoolId id) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void DropTooOld() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
-  // --- Loading.
+  // --- Loading (load.cc).
   void LoadEntry(SpoolId id, uint64_t file_bytes) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   absl::Status PutAside(SpoolId id, uint64_t file_bytes) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void StartClock() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
@@ -137,6 +137,12 @@ class DurableSpool final : public Spool {
 
 // File names: SIXTEEN-HEX-DIGITS.crash, .part while it is written, .damaged.
 std::string EntryName(SpoolId id);
+// What a file of so many bytes takes on a file system of 4 KiB blocks.
+uint64_t OnDisk(uint64_t bytes);
+// Seconds as they stand in a file, thirty thousand years at most.
+absl::Duration StoredSeconds(uint64_t count);
+// True when the file system lets nothing be written, as after a remount for reading only.
+bool TakesNoWrites(const absl::Status& status);
 
 }  // namespace corefleet
 

@@ -13,9 +13,6 @@ namespace {
 
 // Room is made in steps of this: an entry's size is known only when it is encoded.
 constexpr uint64_t kRoomStep = 1 << 20;
-constexpr uint64_t kBlockBytes = 4096;
-
-uint64_t OnDisk(uint64_t bytes) { return (bytes + kBlockBytes - 1) / kBlockBytes * kBlockBytes; }
 
 std::string PartName(SpoolId id) { return absl::StrFormat("%016x.part", id); }
 
@@ -104,7 +101,7 @@ absl::Status DurableSpool::Begin(Incoming* incoming) {
     absl::MutexLock lock(&mutex_);
     incoming->id = ledger_->page().next_id++;
   }
-  RETURN_IF_ERROR(Reserve(incoming, kBlockBytes, /*files=*/1));
+  RETURN_IF_ERROR(Reserve(incoming, OnDisk(1), /*files=*/1));
   ASSIGN_OR_RETURN(incoming->file, folder_->Create(PartName(incoming->id)));
   return absl::OkStatus();
 }
