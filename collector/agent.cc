@@ -1,10 +1,6 @@
 #include "collector/agent.h"
 
-#include <signal.h>
-#include <sys/eventfd.h>
-#include <sys/signalfd.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <atomic>
@@ -25,6 +21,7 @@
 #include "collector/source/change_notice.h"
 #include "collector/source/kernel_events.h"
 #include "collector/source/source_schedule.h"
+#include "collector/source/wake_sources.h"
 #include "collector/source/watched_folders.h"
 #include "collector/spool/boot_record.h"
 #include "collector/spool/clue_reader.h"
@@ -41,76 +38,6 @@ constexpr absl::Duration kBlindLook = absl::Minutes(2);
 constexpr absl::Duration kRetryLook = absl::Minutes(1);
 // What a call under way has, once the agent is asked to stop.
 constexpr absl::Duration kLastWords = absl::Seconds(1);
-
-sigset_t OurSignals() {
-  sigset_t signals;
-  sigemptyset(&signals);
-  for (const int number : {SIGTERM, SIGINT, SIGHUP}) sigaddset(&signals, number);
-  return signals;
-}
-
-// Signals as something to wait for.
-class Signals final : public WakeSource {
- public:
-  Signals() {
-    const sigset_t signals = OurSignals();
-    descriptor_ = OwnedFd(signalfd(-1, &signals, SFD_NONBLOCK | SFD_CLOEXEC));
-  }
-  int descriptor() const override { return descriptor_.get(); }
-  bool Take() override {
-    signalfd_siginfo info;
-    while (read(descriptor_.get(), &info, sizeof(info)) == static_cast<ssize_t>(sizeof(info))) {
-      if (info.ssi_signo == SIGHUP) {
-        reload = true;
-      } else {
-        stop = true;
-      }
-    }
-    return reload || stop;
-  }
-
-  bool stop = false;
-  bool reload = false;
-
- private:
-  OwnedFd descriptor_;
-};
-
-// Told by another thread. Tell is thread-safe.
-class Bell final : public WakeSource {
- public:
-  Bell() : descriptor_(eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)) {}
-  int descriptor() const override { return descriptor_.get(); }
-  bool Take() override {
-    uint64_t count = 0;
-    return read(descriptor_.get(), &count, sizeof(count)) == static_cast<ssize_t>(sizeof(count));
-  }
-  void Tell() {
-    const uint64_t one = 1;
-    // Cannot fail but by overflow, and then it is told already.
-    (void)!write(descriptor_.get(), &one, sizeof(one));
-  }
-
- private:
-  OwnedFd descriptor_;
-};
-
-// Remembers that there was something to tell, however many were told at once.
-class Noted final : public WakeSource {
- public:
-  explicit Noted(WakeSource* source) : source_(source) {}
-  int descriptor() const override { return source_->descriptor(); }
-  bool Take() override {
-    const bool reason = source_->Take();
-    told_ = told_ || reason;
-    return reason;
-  }
-  bool TakeNote() { return std::exchange(told_, false); }
-
- private:
-  WakeSource* source_;
-  bool told_ = false;
-};
 
 std::string FolderOf(const std::string& path) { return path.substr(0, std::max<size_t>(path.rfind('/'), 1)); }
 
@@ -177,9 +104,9 @@ class Agent {
         {{"device", config_.device.value()}, {"spooled", absl::StrCat(spool_->Stats().entries)}});
     PutDown();
     Look();
-    while (!signals_.stop && !signals_.reload) Step(schedule_.Next());
+    while (!signals_.stop() && !signals_.reload()) Step(schedule_.Next());
     Stop();
-    return signals_.stop ? AgentEnd::kStopped : AgentEnd::kReload;
+    return signals_.stop() ? AgentEnd::kStopped : AgentEnd::kReload;
   }
 
  private:
@@ -337,11 +264,11 @@ class Agent {
   std::unique_ptr<UploadRounds> rounds_;
 
   SourceSchedule schedule_;
-  Signals signals_;
+  StopSignals signals_;
   Bell bell_;
   ChangeNotice changes_;
   KernelEvents kernel_;
-  Noted changes_note_, kernel_note_;
+  NotedSource changes_note_, kernel_note_;
 
   std::thread uploader_;
   bool uploading_ = false;
@@ -352,10 +279,7 @@ class Agent {
 
 }  // namespace
 
-void HoldSignals() {
-  const sigset_t signals = OurSignals();
-  pthread_sigmask(SIG_BLOCK, &signals, nullptr);
-}
+void HoldSignals() { StopSignals::Hold(); }
 
 absl::StatusOr<AgentEnd> RunAgent(const CollectorConfig& config, const ServiceNotice& notice) {
   Agent agent(config, notice);
