@@ -8,7 +8,8 @@
 
 namespace corefleet {
 
-// One line a crash, under a heading.
+// One line a crash, under a heading. The columns WEIGHT and HERE are there when a crash of the list is a
+// sample, or is stored in part.
 std::string FormatCrashTable(const std::vector<v1::Crash>& crashes);
 
 // The letters; "-" when not tainted, "?" when nobody knows.

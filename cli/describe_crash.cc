@@ -54,6 +54,31 @@ std::string StateText(v1::Crash::State state) {
   }
 }
 
+// On what terms it came; nothing for what came whole and as itself alone, as most do.
+void AddTerms(const v1::Crash& crash, Rows* rows) {
+  const v1::Terms& terms = crash.terms();
+  AddIf(terms.rule(), "rule", rows);
+  if (terms.weight() > 1)
+    rows->push_back({"weight", absl::StrCat(terms.weight(), ": it stands for so many like it")});
+  if (terms.want() == v1::Terms::LOG_ONLY)
+    rows->push_back({"wanted", "LOG_ONLY: what the log and the build are read from"});
+  if (StoredInPart(crash))
+    rows->push_back(
+        {"here", absl::StrCat(FormatBytes(crash.here_bytes()), " of ", FormatBytes(crash.raw_bytes()),
+                              "; a late upload can add the rest")});
+  if (crash.revision() > 0)
+    rows->push_back({"added to", absl::StrCat(crash.revision(), crash.revision() == 1 ? " time" : " times",
+                                              " after it was first stored")});
+}
+
+void AddDeviceWord(const v1::DeviceWord& word, Rows* rows) {
+  AddIf(word.os_version(), "os version", rows);
+  AddIf(word.source(), "found by", rows);
+  if (word.has_captured_at())
+    rows->push_back(
+        {"captured", absl::StrCat(FormatTime(word.captured_at()), " UTC, by the device's clock")});
+}
+
 std::string Heading(const v1::Crash& crash) {
   Rows rows;
   AddIf(crash.id(), "id", &rows);
@@ -61,7 +86,9 @@ std::string Heading(const v1::Crash& crash) {
   AddIf(crash.device(), "device", &rows);
   if (crash.has_received_at())
     rows.push_back({"received", absl::StrCat(FormatTime(crash.received_at()), " UTC")});
+  AddDeviceWord(crash.device_word(), &rows);
   AddIf(crash.note(), "note", &rows);
+  AddTerms(crash, &rows);
   return FormatTable(rows);
 }
 
@@ -125,8 +152,10 @@ std::string RegionsBlock(const v1::Crash& crash, bool all) {
                     region.has_paddr() ? Hex(region.paddr()) : "-", absl::StrCat(region.size()),
                     v1::Region::State_Name(region.state())});
   }
-  std::string title =
-      absl::StrCat("Regions: ", crash.regions_size(), ", ", FormatBytes(crash.raw_bytes()), " received");
+  const std::string received =
+      StoredInPart(crash) ? absl::StrCat(FormatBytes(crash.here_bytes()), " of ") : "";
+  std::string title = absl::StrCat("Regions: ", crash.regions_size(), ", ", received,
+                                   FormatBytes(crash.raw_bytes()), " received");
   if (crash.stored_bytes() > 0) absl::StrAppend(&title, ", ", FormatBytes(crash.stored_bytes()), " stored");
   if (!all)
     absl::StrAppend(&title,
@@ -166,6 +195,10 @@ std::string StillWorks(const v1::Crash& crash) {
 }
 
 }  // namespace
+
+bool StoredInPart(const v1::Crash& crash) {
+  return crash.has_terms() && crash.here_bytes() < crash.raw_bytes();
+}
 
 std::string DescribeAbilities(const v1::Crash& crash) {
   Rows rows;

@@ -18,6 +18,10 @@ struct CrashDetail {
 // ends with a newline. Pure.
 std::string DescribeCrash(const v1::Crash& crash, const CrashDetail& options);
 
+// Whether bytes that its device announced are not stored: only the log was wanted, or only a part came. False
+// for what no server has said it of.
+bool StoredInPart(const v1::Crash& crash);
+
 // The form in which tools open it: "kdump" for what came as a compressed dump, else "core".
 absl::string_view DefaultArtifact(const v1::Crash& crash);
 

@@ -63,7 +63,9 @@ Verb ListVerb() {
   verb.details =
       "TAINT shows the kernel's own letters, - for an untainted kernel, ? where nothing tells.\n"
       "STATE: RECEIVED is stored and not read yet; COMPLETE has every region; PARTIAL lacks something\n"
-      "('corefleet info ID' says what); LOG_ONLY has a kernel log and no memory; UNREADABLE has neither.\n\n"
+      "('corefleet info ID' says what); LOG_ONLY has a kernel log and no memory; UNREADABLE has neither.\n"
+      "WEIGHT, if one is a sample: it stands for so many like it. HERE, if one is stored in part: how much\n"
+      "of its bytes came, 'log' where the server asked for no more than the log.\n\n"
       "  corefleet list --since 2d --taint O          out-of-tree modules, the last two days\n"
       "  corefleet list --build 6.1.0-47 --json       for a script";
   return verb;

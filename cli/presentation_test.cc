@@ -122,6 +122,69 @@ TEST(FormatCrashTable, TellsUntaintedFromUnknown) {
             "2023-11-14 22:13:20  4f61d8f6405b  edge-2  6.1.0-47  ?      PARTIAL  -\n");
 }
 
+// Of a sample, of which the log alone was wanted.
+v1::Crash Sampled() {
+  v1::Crash crash = Oops();
+  crash.mutable_terms()->set_rule("fifth");
+  crash.mutable_terms()->set_weight(5);
+  crash.mutable_terms()->set_want(v1::Terms::LOG_ONLY);
+  crash.set_here_bytes(512);
+  crash.set_revision(1);
+  crash.mutable_device_word()->set_os_version("14");
+  crash.mutable_device_word()->set_source("pstore");
+  crash.mutable_device_word()->mutable_captured_at()->set_seconds(1699999999);
+  return crash;
+}
+
+TEST(FormatCrashTable, ShowsWeightAndPartsWhereThereAreSome) {
+  v1::Crash whole = Sampled();
+  whole.set_here_bytes(whole.raw_bytes());
+  v1::Crash part = Sampled();
+  part.mutable_terms()->set_want(v1::Terms::ALL);
+  part.mutable_terms()->set_weight(1);
+  part.set_here_bytes(part.raw_bytes() - 1);
+  EXPECT_EQ(FormatCrashTable({Sampled(), whole, part}),
+            "TIME (UTC)           ID            DEVICE  RELEASE   TAINT  STATE    WEIGHT  HERE     PANIC\n"
+            "2023-11-14 22:13:20  4f61d8f6405b  edge-2  6.1.0-47  O      PARTIAL  5       log 33%  Fatal "
+            "exception\n"
+            "2023-11-14 22:13:20  4f61d8f6405b  edge-2  6.1.0-47  O      PARTIAL  5       all      Fatal "
+            "exception\n"
+            "2023-11-14 22:13:20  4f61d8f6405b  edge-2  6.1.0-47  O      PARTIAL  1       99%      Fatal "
+            "exception\n");
+}
+
+TEST(DescribeCrash, SaysOnWhatTermsItCameAndWhatTheDeviceSaid) {
+  const std::string text = DescribeCrash(Sampled(), {});
+  EXPECT_TRUE(absl::StrContains(text, R"(received    2023-11-14 22:13:20 UTC
+os version  14
+found by    pstore
+captured    2023-11-14 22:13:19 UTC, by the device's clock
+rule        fifth
+weight      5: it stands for so many like it
+wanted      LOG_ONLY: what the log and the build are read from
+here        512 B of 1.5 KiB; a late upload can add the rest
+added to    1 time after it was first stored
+)")) << text;
+  EXPECT_TRUE(absl::StrContains(text, "\nRegions: 1, 512 B of 1.5 KiB received\n")) << text;
+
+  v1::Crash waiting = Sampled();
+  waiting.set_state(v1::Crash::RECEIVED);
+  EXPECT_TRUE(absl::StrContains(DescribeCrash(waiting, {}), "rule        fifth\n"))
+      << "before its facts are read";
+
+  v1::Crash hostile = Sampled();
+  hostile.mutable_device_word()->set_os_version("\x1b[2J");
+  EXPECT_FALSE(absl::StrContains(DescribeCrash(hostile, {}), "\x1b"));
+}
+
+TEST(StoredInPart, IsWhatAServerSaid) {
+  EXPECT_FALSE(StoredInPart(Oops())) << "no server was asked";
+  EXPECT_TRUE(StoredInPart(Sampled()));
+  v1::Crash whole = Sampled();
+  whole.set_here_bytes(whole.raw_bytes());
+  EXPECT_FALSE(StoredInPart(whole));
+}
+
 TEST(EveryDefectCode, SaysWhatItCosts) {
   for (int i = 0; i <= static_cast<int>(kLastDefectCode); ++i) {
     const absl::string_view name = DefectCodeName(static_cast<DefectCode>(i));

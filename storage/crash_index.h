@@ -145,16 +145,23 @@ struct BuildCount {
   BuildId build;
   std::string release;
   uint64_t crashes = 0;
+  uint64_t weight = 0;
 };
+// Counts of crashes, and beside each what these crashes stand for: the sum of their weights, as of the
+// analysis that counted them. A crash that is not analysed yet stands for itself.
 struct IndexStats {
   uint64_t crashes = 0;
   uint64_t analysis_backlog = 0;  // received and not yet analysed
   uint64_t open_sessions = 0;
-  std::vector<BuildCount> builds;          // the busiest, at most `max_builds`
-  uint64_t other_builds = 0;               // crashes of all other builds
+  std::vector<BuildCount> builds;  // the busiest, at most `max_builds`
+  uint64_t other_builds = 0;       // crashes of all other builds
+  uint64_t other_builds_weight = 0;
   std::vector<uint64_t> crashes_by_taint;  // index = taint bit, 64 entries
+  std::vector<uint64_t> weight_by_taint;
   uint64_t untainted = 0;
+  uint64_t untainted_weight = 0;
   std::vector<uint64_t> crashes_by_state;  // index = CrashState
+  std::vector<uint64_t> weight_by_state;
 };
 
 // How often something happened for a reason. Reasons are words of closed lists: docs/admission.md.

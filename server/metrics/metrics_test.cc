@@ -32,8 +32,10 @@ std::string FullScrape() {
   metrics.RpcDone("GetCrash", absl::StatusCode::kOk, absl::Milliseconds(1));
   StoredCounts counts;
   counts.index.crashes_by_state.assign(5, 1);
+  counts.index.weight_by_state.assign(5, 2);
   counts.index.crashes_by_taint.assign(64, 1);
-  counts.index.builds.push_back({.build = BuildId("abcd"), .release = "6.1", .crashes = 3});
+  counts.index.weight_by_taint.assign(64, 20);
+  counts.index.builds.push_back({.build = BuildId("abcd"), .release = "6.1", .crashes = 3, .weight = 30});
   return metrics.Scrape(counts);
 }
 
@@ -95,6 +97,9 @@ TEST(ServerMetricsTest, GaugesSayWhatIsStored) {
   const std::string text = FullScrape();
   EXPECT_THAT(text, HasSubstr("corefleet_crashes{state=\"PARTIAL\"} 1"));
   EXPECT_THAT(text, HasSubstr("corefleet_build_crashes{build_id=\"abcd\",release=\"6.1\"} 3"));
+  EXPECT_THAT(text, HasSubstr("corefleet_crashes_weighted{state=\"PARTIAL\"} 2"));
+  EXPECT_THAT(text, HasSubstr("corefleet_build_crashes_weighted{build_id=\"abcd\",release=\"6.1\"} 30"));
+  EXPECT_THAT(text, HasSubstr("corefleet_taint_crashes_weighted{letter=\"W\"} 20"));
   EXPECT_THAT(text, HasSubstr("corefleet_taint_crashes{letter=\"W\"} 1"));
   EXPECT_THAT(text, HasSubstr("corefleet_taint_crashes{letter=\"bit20\"} 1"));
   EXPECT_THAT(text, HasSubstr("corefleet_database_up 0"));

@@ -131,21 +131,35 @@ class GaugeWriter {
   Registry registry_;
 };
 
-void WriteIndex(const IndexStats& stats, GaugeWriter* out) {
-  for (size_t state = 0; state < stats.crashes_by_state.size(); ++state) {
-    out->Set("corefleet_crashes", stats.crashes_by_state[state],
-             {{"state", std::string(CrashStateName(static_cast<CrashState>(state)))}});
-  }
-  for (const BuildCount& build : stats.builds) {
-    out->Set("corefleet_build_crashes", build.crashes,
-             {{"build_id", build.build.value()}, {"release", build.release}});
-  }
-  out->Set("corefleet_build_crashes", stats.other_builds, {{"build_id", "other"}, {"release", ""}});
+void WriteTaint(const IndexStats& stats, GaugeWriter* out) {
   for (uint32_t bit = 0; bit < stats.crashes_by_taint.size(); ++bit) {
     if (bit >= kKnownTaintBits && stats.crashes_by_taint[bit] == 0) continue;
-    out->Set("corefleet_taint_crashes", stats.crashes_by_taint[bit], {{"letter", LetterOf(bit)}});
+    const prometheus::Labels labels = {{"letter", LetterOf(bit)}};
+    out->Set("corefleet_taint_crashes", stats.crashes_by_taint[bit], labels);
+    out->Set("corefleet_taint_crashes_weighted", stats.weight_by_taint[bit], labels);
   }
   out->Set("corefleet_untainted_crashes", stats.untainted);
+  out->Set("corefleet_untainted_crashes_weighted", stats.untainted_weight);
+}
+
+void WriteBuild(const std::string& build_id, const std::string& release, uint64_t crashes, uint64_t weight,
+                GaugeWriter* out) {
+  const prometheus::Labels labels = {{"build_id", build_id}, {"release", release}};
+  out->Set("corefleet_build_crashes", crashes, labels);
+  out->Set("corefleet_build_crashes_weighted", weight, labels);
+}
+
+void WriteIndex(const IndexStats& stats, GaugeWriter* out) {
+  for (size_t state = 0; state < stats.crashes_by_state.size(); ++state) {
+    const prometheus::Labels labels = {
+        {"state", std::string(CrashStateName(static_cast<CrashState>(state)))}};
+    out->Set("corefleet_crashes", stats.crashes_by_state[state], labels);
+    out->Set("corefleet_crashes_weighted", stats.weight_by_state[state], labels);
+  }
+  for (const BuildCount& build : stats.builds)
+    WriteBuild(build.build.value(), build.release, build.crashes, build.weight, out);
+  WriteBuild("other", "", stats.other_builds, stats.other_builds_weight, out);
+  WriteTaint(stats, out);
   out->Set("corefleet_analysis_backlog", stats.analysis_backlog);
   out->Set("corefleet_open_sessions", stats.open_sessions);
 }

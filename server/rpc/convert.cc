@@ -124,6 +124,22 @@ v1::Want ToProto(Want want) {
   return v1::WANT_ALL;
 }
 
+v1::Terms TermsOf(const StoredCrash& crash) {
+  v1::Terms terms;
+  terms.set_want(crash.want == SessionWant::kLogOnly ? v1::Terms::LOG_ONLY : v1::Terms::ALL);
+  terms.set_rule(Utf8OrHex(crash.rule));
+  terms.set_weight(crash.weight);
+  return terms;
+}
+
+v1::DeviceWord DeviceWordOf(const StoredCrash& crash) {
+  v1::DeviceWord word;
+  word.set_os_version(Utf8OrHex(crash.os_version));
+  word.set_source(Utf8OrHex(crash.source));
+  if (crash.captured_at) SetTime(*crash.captured_at, word.mutable_captured_at());
+  return word;
+}
+
 void SetDuration(absl::Duration duration, google::protobuf::Duration* out) {
   const int64_t seconds = absl::ToInt64Seconds(duration);
   out->set_seconds(seconds);
@@ -219,7 +235,11 @@ void ToProto(const StoredCrash& crash, Detail detail, v1::Crash* out) {
   out->set_device(Utf8OrHex(crash.device.value()));
   SetTime(crash.received_at, out->mutable_received_at());
   out->set_raw_bytes(crash.raw_bytes);
+  out->set_here_bytes(crash.here_bytes);
   out->set_stored_bytes(crash.stored_bytes);
+  *out->mutable_terms() = TermsOf(crash);
+  *out->mutable_device_word() = DeviceWordOf(crash);
+  out->set_revision(crash.revision);
   out->set_note(Utf8OrHex(crash.note));
   if (crash.facts) FactsToProto(*crash.facts, detail, out);
   out->set_state(StateToProto(crash.state));

@@ -195,6 +195,39 @@ TEST(ConvertTest, ASummaryLeavesOutRegionsAndDefects) {
   EXPECT_EQ(crash.kernel().release(), "6.1.0");
 }
 
+TEST(ConvertTest, ListsSayOnWhatTermsACrashCameAndHowMuchOfItIsHere) {
+  StoredCrash stored = Sample();
+  stored.want = SessionWant::kLogOnly;
+  stored.rule = "fifth";
+  stored.weight = 5;
+  stored.raw_bytes = 100;
+  stored.here_bytes = 40;
+  stored.revision = 2;
+  stored.os_version = "14\xff";
+  stored.source = "pstore";
+  stored.captured_at = absl::FromUnixMillis(1'700'000'000'250);
+  v1::Crash crash;
+  ToProto(stored, Detail::kSummary, &crash);
+  EXPECT_EQ(crash.terms().want(), v1::Terms::LOG_ONLY);
+  EXPECT_EQ(crash.terms().rule(), "fifth");
+  EXPECT_EQ(crash.terms().weight(), 5u);
+  EXPECT_EQ(crash.raw_bytes(), 100u);
+  EXPECT_EQ(crash.here_bytes(), 40u);
+  EXPECT_EQ(crash.revision(), 2u);
+  EXPECT_EQ(crash.device_word().os_version(), "14\\xff");
+  EXPECT_EQ(crash.device_word().source(), "pstore");
+  EXPECT_EQ(crash.device_word().captured_at().nanos(), 250'000'000);
+}
+
+TEST(ConvertTest, TermsOfAnOrdinaryCrashAreSaidToo) {
+  v1::Crash crash;
+  ToProto(Sample(), Detail::kSummary, &crash);
+  EXPECT_EQ(crash.terms().want(), v1::Terms::ALL);
+  EXPECT_EQ(crash.terms().rule(), "");
+  EXPECT_EQ(crash.terms().weight(), 1u);
+  EXPECT_FALSE(crash.device_word().has_captured_at());
+}
+
 TEST(ConvertTest, ACrashWithoutFactsIsReceived) {
   StoredCrash stored;
   v1::Crash crash;

@@ -213,6 +213,44 @@ TEST_P(IngestTest, ACrashThatIsReadAgainCountsOnce) {
   EXPECT_EQ(stats.crashes_by_taint[0], 1u);
 }
 
+TEST_P(IngestTest, ACrashCountsForAsManyAsItStandsFor) {
+  constexpr size_t kState = static_cast<size_t>(CrashState::kComplete);
+  std::vector<std::pair<SessionId, CrashId>> made;
+  for (const uint32_t weight : {1, 5, 20}) {
+    const int number = static_cast<int>(weight);
+    const SessionId session = BeginWith(number, TermsOf(SessionWant::kAll, "sample", weight)).id;
+    made.emplace_back(session, *index_->FinishSession(session, FreshCrash(), 100, 50));
+  }
+  EXPECT_EQ(index_->Stats(5)->weight_by_state[static_cast<size_t>(CrashState::kReceived)], 3u)
+      << "each stands for itself until it is read";
+  ASSERT_TRUE(index_->PutFacts(made[0].second, FactsOf("aaaa", "", 0)).ok());
+  ASSERT_TRUE(index_->PutFacts(made[1].second, FactsOf("aaaa", "", 0x201)).ok());
+  ASSERT_TRUE(index_->PutFacts(made[2].second, FactsOf("bbbb", "", 0x200)).ok());
+  IndexStats stats = *index_->Stats(1);
+  EXPECT_EQ(stats.crashes_by_state[kState], 3u);
+  EXPECT_EQ(stats.weight_by_state[kState], 26u);
+  EXPECT_EQ(stats.untainted_weight, 1u);
+  EXPECT_EQ(stats.weight_by_taint[0], 5u);
+  EXPECT_EQ(stats.weight_by_taint[9], 25u);
+  ASSERT_EQ(stats.builds.size(), 1u);
+  EXPECT_EQ(stats.builds[0].weight, 6u);
+  EXPECT_EQ(stats.other_builds_weight, 20u);
+
+  // Another rule asks for more of it, and gives it another weight.
+  ASSERT_TRUE(index_->ReopenSession(made[1].first, TermsOf(SessionWant::kAll, "other", 3), kNow + kDay).ok());
+  ASSERT_TRUE(index_->FinishSession(made[1].first, FreshCrash(), 100, 70).ok());
+  ASSERT_TRUE(index_->PutFacts(made[1].second, FactsOf("bbbb", "", 0), 1).ok());
+  for (int i = 0; i < 2; ++i) ASSERT_TRUE(index_->PutFacts(made[2].second, FactsOf("bbbb", "", 0x200)).ok());
+  stats = *index_->Stats(5);
+  EXPECT_EQ(stats.weight_by_state[kState], 24u);
+  EXPECT_EQ(stats.untainted_weight, 4u);
+  EXPECT_EQ(stats.weight_by_taint[0], 0u);
+  EXPECT_EQ(stats.weight_by_taint[9], 20u);
+  ASSERT_EQ(stats.builds.size(), 2u);
+  EXPECT_EQ(stats.builds[0].weight, 23u);
+  EXPECT_EQ(stats.builds[1].weight, 1u);
+}
+
 TEST_P(IngestTest, FactsOfFewerBytesDoNotReplaceWhatIsToBeReadAgain) {
   const PartialCrash part = LogOnly(1);
   const auto old = *index_->ClaimAnalysis(1, kNow, kNow + absl::Minutes(1));

@@ -51,11 +51,18 @@ StoredCrash Summary(StoredCrash crash) {
   return crash;
 }
 
-void CountTaint(const CrashFacts& facts, IndexStats* stats) {
+void CountTaint(const CrashFacts& facts, uint64_t weight, IndexStats* stats) {
   if (!facts.taint.mask) return;
   const uint64_t mask = facts.taint.mask->value;
-  if (mask == 0) ++stats->untainted;
-  for (size_t bit = 0; bit < 64; ++bit) stats->crashes_by_taint[bit] += mask >> bit & 1;
+  if (mask == 0) {
+    ++stats->untainted;
+    stats->untainted_weight += weight;
+  }
+  for (size_t bit = 0; bit < 64; ++bit) {
+    if ((mask >> bit & 1) == 0) continue;
+    ++stats->crashes_by_taint[bit];
+    stats->weight_by_taint[bit] += weight;
+  }
 }
 
 // Keeps the `max_builds` busiest and sums up the others.
@@ -65,6 +72,7 @@ void Cut(int max_builds, IndexStats* stats) {
   });
   while (stats->builds.size() > static_cast<size_t>(std::max(0, max_builds))) {
     stats->other_builds += stats->builds.back().crashes;
+    stats->other_builds_weight += stats->builds.back().weight;
     stats->builds.pop_back();
   }
 }
@@ -448,20 +456,27 @@ absl::StatusOr<IndexStats> MemoryCrashIndex::Stats(int max_builds) {
   stats.crashes = crashes_.size();
   stats.analysis_backlog = queue_.size();
   stats.crashes_by_taint.resize(64);
+  stats.weight_by_taint.resize(64);
   stats.crashes_by_state.resize(kCrashStates);
+  stats.weight_by_state.resize(kCrashStates);
   for (const auto& [id, record] : sessions_)
     stats.open_sessions += record.session.state == SessionState::kOpen;
-  std::map<std::pair<std::string, std::string>, uint64_t> builds;
+  std::map<std::pair<std::string, std::string>, BuildCount> builds;
   for (const auto& [id, record] : crashes_) {
+    const uint64_t weight = record.crash.facts ? record.crash.weight : 1;
     ++stats.crashes_by_state[static_cast<size_t>(record.crash.state)];
+    stats.weight_by_state[static_cast<size_t>(record.crash.state)] += weight;
     if (!record.crash.facts) continue;
     const CrashFacts& facts = *record.crash.facts;
-    CountTaint(facts, &stats);
-    ++builds[{facts.build_id ? facts.build_id->value : "", facts.release ? facts.release->value : ""}];
+    CountTaint(facts, weight, &stats);
+    BuildCount& build =
+        builds[{facts.build_id ? facts.build_id->value : "", facts.release ? facts.release->value : ""}];
+    ++build.crashes;
+    build.weight += weight;
   }
-  for (const auto& [build, crashes] : builds) {
+  for (const auto& [build, count] : builds) {
     if (build.first.empty() && build.second.empty()) continue;
-    stats.builds.push_back({BuildId(build.first), build.second, crashes});
+    stats.builds.push_back({BuildId(build.first), build.second, count.crashes, count.weight});
   }
   Cut(max_builds, &stats);
   return stats;

@@ -30,13 +30,18 @@ std::string CountChanges::Amounts() const {
 }
 
 void CountChanges::Change(const Counted& crash, int64_t by) {
-  ChangeOne(kCountState, static_cast<int64_t>(crash.state), by);
-  if (crash.build) ChangeOne(kCountBuild, *crash.build, by);
+  ChangeBoth(kCountState, static_cast<int64_t>(crash.state), crash, by);
+  if (crash.build) ChangeBoth(kCountBuild, *crash.build, crash, by);
   if (!crash.mask) return;
-  if (*crash.mask == 0) ChangeOne(kCountTaint, kUntaintedKey, by);
+  if (*crash.mask == 0) ChangeBoth(kCountTaint, kUntaintedKey, crash, by);
   for (int bit = 0; bit < 64; ++bit) {
-    if (*crash.mask >> bit & 1) ChangeOne(kCountTaint, bit, by);
+    if (*crash.mask >> bit & 1) ChangeBoth(kCountTaint, bit, crash, by);
   }
+}
+
+void CountChanges::ChangeBoth(int kind, int64_t key, const Counted& crash, int64_t by) {
+  ChangeOne(kind, key, by);
+  if (crash.weight > 1) ChangeOne(kind + kCountWeight, key, by * (crash.weight - 1));
 }
 
 void CountChanges::ChangeOne(int kind, int64_t key, int64_t by) {

@@ -58,6 +58,7 @@ std::optional<Counted> CountedFromRow(const pqxx::row& row) {
   Counted counted{.state = static_cast<CrashState>(row[1].as<int>())};
   if (!row[2].is_null()) counted.build = row[2].as<int>();
   if (!row[3].is_null()) counted.mask = FromBigint(row[3].as<int64_t>());
+  counted.weight = row[6].as<int64_t>();
   return counted;
 }
 
@@ -95,6 +96,7 @@ absl::Status PutFactsIn(pqxx::transaction_base& transaction, const CrashId& id, 
     return absl::FailedPreconditionError("the crash has more bytes by now");
   }
   Counted counted{.state = facts.state, .build = BuildRefOf(transaction, facts)};
+  counted.weight = before[0][5].as<int64_t>();
   if (facts.taint.mask) counted.mask = facts.taint.mask->value;
   CountChanges changes;
   if (const std::optional<Counted> old = CountedFromRow(before[0])) changes.Remove(*old);
@@ -157,21 +159,27 @@ void AddStat(const pqxx::row& row, IndexStats* stats) {
   const std::string what = row[0].as<std::string>();
   const int64_t key = row[1].as<int64_t>();
   const uint64_t n = FromBigint(std::max<int64_t>(0, row[2].as<int64_t>()));
+  const uint64_t weight = n + FromBigint(std::max<int64_t>(0, row[3].as<int64_t>()));
   if (what == "state" && key >= 0 && key < static_cast<int64_t>(kCrashStates)) {
     stats->crashes_by_state[key] += n;
+    stats->weight_by_state[key] += weight;
     stats->crashes += n;
   } else if (what == "taint" && key == kUntaintedKey) {
     stats->untainted = n;
+    stats->untainted_weight = weight;
   } else if (what == "taint" && key >= 0 && key < 64) {
     stats->crashes_by_taint[key] = n;
+    stats->weight_by_taint[key] = weight;
   } else if (what == "build") {
-    stats->builds.push_back({BuildId(row[3].as<std::string>()), row[4].as<std::string>(), n});
+    stats->builds.push_back({BuildId(row[4].as<std::string>()), row[5].as<std::string>(), n, weight});
   } else if (what == "builds") {
     stats->other_builds = n;  // of all; the listed ones are taken off at the end
+    stats->other_builds_weight = weight;
   } else if (what == "backlog") {
     stats->analysis_backlog = n;
   } else if (what == "unread") {
     stats->crashes_by_state[static_cast<size_t>(CrashState::kReceived)] += n;
+    stats->weight_by_state[static_cast<size_t>(CrashState::kReceived)] += n;
     stats->crashes += n;
   } else if (what == "open" || what == "reopened") {
     stats->open_sessions += n;
@@ -362,11 +370,15 @@ absl::StatusOr<IndexStats> PostgresCrashIndex::Stats(int max_builds) {
   RETURN_IF_ERROR(impl_->Alone([&](pqxx::transaction_base& transaction) {
     stats = IndexStats();
     stats.crashes_by_taint.resize(64);
+    stats.weight_by_taint.resize(64);
     stats.crashes_by_state.resize(kCrashStates);
+    stats.weight_by_state.resize(kCrashStates);
     for (const pqxx::row& row : transaction.exec_prepared(sql::kStats, std::max(0, max_builds)))
       AddStat(row, &stats);
-    for (const BuildCount& build : stats.builds)
+    for (const BuildCount& build : stats.builds) {
       stats.other_builds -= std::min(stats.other_builds, build.crashes);
+      stats.other_builds_weight -= std::min(stats.other_builds_weight, build.weight);
+    }
     return absl::OkStatus();
   }));
   return stats;

@@ -177,7 +177,8 @@ const std::vector<Statement>& Statements() {
        "  WHERE id = $1 AND state = 0 AND crash IS NOT NULL RETURNING crash, want, rule, weight),"
        " narrow AS (UPDATE crash_fact f SET raw_bytes = $2, stored_bytes = $3, here_bytes = $4, want = "
        "s.want,"
-       "   rule = s.rule, weight = s.weight, revision = revision + 1 FROM s WHERE f.id = s.crash"
+       "   rule = s.rule, weight = s.weight, counted_weight = COALESCE(f.counted_weight, f.weight),"
+       "   revision = revision + 1 FROM s WHERE f.id = s.crash"
        "  RETURNING f.id, f.revision, f.analyzer_version IS NOT NULL AS analysed),"
        " queued AS (INSERT INTO analysis_queue (crash, revision, again)"
        "  SELECT id, revision, analysed FROM narrow ON CONFLICT (crash) DO UPDATE SET attempts = 0,"
@@ -327,11 +328,13 @@ const std::vector<Statement>& Statements() {
        " FROM picked WHERE q.crash = picked.crash RETURNING q.crash, q.attempts, q.revision, "
        "set_config('synchronous_commit', 'off', true)"},
 
-      // 1 crash -> analysed, state, build, taint_mask, revision. What analysis stores need not be awaited:
+      // 1 crash -> analysed, state, build, taint_mask, revision, weight, the weight it is counted with. What
+      // analysis stores need not be awaited:
       // facts
       // that a power cut takes are asked for again, because what says so goes with them.
       {sql::kLockFacts,
-       "SELECT analyzer_version IS NOT NULL, state, build, taint_mask, revision,"
+       "SELECT analyzer_version IS NOT NULL, state, build, taint_mask, revision, weight,"
+       " COALESCE(counted_weight, weight),"
        " set_config('synchronous_commit', 'off', true) FROM crash_fact"
        " WHERE id = $1::uuid FOR UPDATE"},
 
@@ -345,7 +348,8 @@ const std::vector<Statement>& Statements() {
       {sql::kUpdateFacts,
        "WITH fact AS (UPDATE crash_fact SET state = $2, build = $3, build_id = $4, release = $5,"
        "  version = $6, arch = $7, taint_mask = $8, before_mask = $9, uptime_seconds = $10,"
-       "  panic_reason = $11, analyzer_version = $12, summary = $13 WHERE id = $1::uuid),"
+       "  panic_reason = $11, analyzer_version = $12, summary = $13, counted_weight = NULL"
+       "  WHERE id = $1::uuid),"
        " detail AS (INSERT INTO crash_detail (id, facts) VALUES ($1::uuid, $14)"
        "  ON CONFLICT (id) DO UPDATE SET facts = EXCLUDED.facts),"
        " queued AS (DELETE FROM analysis_queue WHERE crash = $1::uuid)"
@@ -353,19 +357,24 @@ const std::vector<Statement>& Statements() {
        "  SELECT * FROM unnest($15::smallint[], $16::bigint[], $17::bigint[])"
        "  ON CONFLICT (kind, key) DO UPDATE SET n = crash_count.n + EXCLUDED.n"},
 
-      // 1 how many builds -> what, key, n, build id, release. One statement, so one moment.
+      // 1 how many builds -> what, key, n, what the weights add, build id, release. One statement, so one
+      // moment.
       {sql::kStats,
-       "SELECT 'state', key, n, '', '' FROM crash_count WHERE kind = 0"
-       " UNION ALL SELECT 'taint', key, n, '', '' FROM crash_count WHERE kind = 1"
-       " UNION ALL (SELECT 'build', c.key, c.n, b.build_id, b.release FROM crash_count c JOIN build b ON "
-       "b.ref = c.key"
+       "SELECT CASE c.kind WHEN 0 THEN 'state' ELSE 'taint' END, c.key, c.n, COALESCE(w.n, 0), '', ''"
+       "  FROM crash_count c LEFT JOIN crash_count w ON w.kind = c.kind + 3 AND w.key = c.key"
+       "  WHERE c.kind IN (0, 1)"
+       " UNION ALL (SELECT 'build', c.key, c.n, COALESCE(w.n, 0), b.build_id, b.release"
+       "  FROM crash_count c JOIN build b ON b.ref = c.key"
+       "  LEFT JOIN crash_count w ON w.kind = 5 AND w.key = c.key"
        "  WHERE c.kind = 2 AND c.n > 0 ORDER BY c.n DESC, b.build_id, b.release LIMIT $1)"
-       " UNION ALL SELECT 'builds', 0, COALESCE(sum(n), 0)::bigint, '', '' FROM crash_count WHERE kind = 2"
-       " UNION ALL SELECT 'backlog', 0, count(*), '', '' FROM analysis_queue"
+       " UNION ALL SELECT 'builds', 0, COALESCE(sum(n) FILTER (WHERE kind = 2), 0)::bigint,"
+       "   COALESCE(sum(n) FILTER (WHERE kind = 5), 0)::bigint, '', '' FROM crash_count WHERE kind IN (2, 5)"
+       " UNION ALL SELECT 'backlog', 0, count(*), 0, '', '' FROM analysis_queue"
        // A crash that is analysed again is among the analysed ones already.
-       " UNION ALL SELECT 'unread', 0, count(*), '', '' FROM analysis_queue WHERE NOT again"
-       " UNION ALL SELECT 'open', 0, count(*), '', '' FROM ingest_session WHERE state = 0 AND crash IS NULL"
-       " UNION ALL SELECT 'reopened', 0, count(*), '', '' FROM ingest_session"
+       " UNION ALL SELECT 'unread', 0, count(*), 0, '', '' FROM analysis_queue WHERE NOT again"
+       " UNION ALL SELECT 'open', 0, count(*), 0, '', '' FROM ingest_session WHERE state = 0 AND crash IS "
+       "NULL"
+       " UNION ALL SELECT 'reopened', 0, count(*), 0, '', '' FROM ingest_session"
        "  WHERE state = 0 AND crash IS NOT NULL"},
   };
   return *statements;

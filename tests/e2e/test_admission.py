@@ -130,6 +130,38 @@ class Admission(unittest.TestCase):
         self.assertTrue(1 <= taken <= 27, taken)
         self.assertEqual(self.assert_balance(60 + 60 - taken)[1:], [0, 2 * (60 - taken), 0, taken])
 
+    def test_a_sample_says_what_it_stands_for(self):
+        self.start()
+        self.use('rule { name: "fifth" sample { one_in: 5 } }', 1)
+        device, sample = self.device("sampled"), None
+        for _ in range(300):  # one in 10^29 runs finds none
+            try:
+                crash = random_crash(log_bytes=100)
+                sample = device.bring(crash, hints={"os_version": "14", "source": "pstore"})
+                break
+            except Refused:
+                continue
+        self.assertTrue(sample)
+        self.use("", 0)
+        plain = device.bring(random_crash(log_bytes=100))
+        info = self.server.analysed(sample)
+        self.server.analysed(plain)
+        self.assertEqual(info["terms"], {"want": "ALL", "rule": "fifth", "weight": 5})
+        self.assertEqual((info["device_word"]["os_version"], info["device_word"]["source"]), ("14", "pstore"))
+        self.assertEqual(info["here_bytes"], info["raw_bytes"])
+        text = self.server.ok("info", sample).decode()
+        self.assertRegex(text, r"(?m)^rule +fifth$")
+        self.assertRegex(text, r"(?m)^weight +5: ")
+        self.assertRegex(text, r"(?m)^os version +14$")
+        self.assertNotRegex(text, r"(?m)^(wanted|here) ")
+        self.assertNotRegex(self.server.ok("info", plain).decode(), r"(?m)^(rule|weight|wanted|here) ")
+        lines = self.server.ok("list").decode().splitlines()
+        self.assertRegex(lines[0], r" WEIGHT +PANIC$")
+        self.assertRegex(lines[1], r" 1 +\S+$")
+        self.assertRegex(lines[2], r" 5 +\S+$")
+        until(lambda: self.metric("corefleet_crashes_weighted") == 6, "one counts five times", 15)
+        self.assertEqual(self.metric("corefleet_crashes"), 2)
+
     def test_the_log_first_and_all_later(self):
         self.start()
         self.use('rule { name: "logs" log_only { ask_again_seconds: 3600 } }', 1)
@@ -139,7 +171,17 @@ class Admission(unittest.TestCase):
         self.assertEqual({missing.region for missing in begun.missing}, {0, 1})
         self.assertEqual(device.send(begun, crash), 3)
         part = device.finish(begun.session).crash
-        self.server.analysed(part)
+        info = self.server.analysed(part)
+        self.assertEqual(info["terms"], {"want": "LOG_ONLY", "rule": "logs", "weight": 1})
+        here = sum(len(content) for _, _, content in crash[:2])
+        self.assertEqual((int(info["here_bytes"]), int(info["raw_bytes"])), (here, here + 200_000))
+        self.assertIn(("NOT_SENT", "Kunknown 44"), [(each["code"], each["region"]) for each in info["defects"]])
+        text = self.server.ok("info", part).decode()
+        self.assertRegex(text, r"(?m)^rule +logs$")
+        self.assertRegex(text, r"(?m)^wanted +LOG_ONLY")
+        self.assertRegex(text, r"(?m)^here +97\.7 KiB of 293\.0 KiB; ")
+        self.assertIn("NOT_SENT Kunknown 44: 200000 of its 200000 bytes are not here", text)
+        self.assertRegex(self.server.ok("list").decode(), r"(?m) HERE +PANIC$(.|\n)* log 33% +\S+$")
         still = device.begin(crash)
         self.assertEqual((still.state, still.want, len(still.missing)), (COMPLETE, PB_LOG_ONLY, 0))
         self.use("", 0)
@@ -151,6 +193,12 @@ class Admission(unittest.TestCase):
         self.assertEqual(device.begin(crash).want, PB_NONE)
         self.assertEqual(self.server.ok("cat", part, "Kunknown"), crash[2][2])
         self.assertEqual(self.server.ok("cat", part, "Kprb_data"), crash[0][2])
+        until(lambda: not self.server.info(part)["defects"] or not any(
+            each["code"] == "NOT_SENT" for each in self.server.info(part)["defects"]), "it is read again", 30)
+        whole = self.server.info(part)
+        self.assertEqual((whole["terms"]["want"], whole["terms"]["rule"], whole["revision"]), ("ALL", "", 1))
+        self.assertEqual(whole["here_bytes"], whole["raw_bytes"])
+        self.assertNotIn(" HERE ", self.server.ok("list").decode())
         self.assertEqual(self.assert_balance(1), [1, 1, 0, 0, 0])
 
     def test_a_quota_by_build_and_panic(self):
