@@ -44,15 +44,16 @@ ABSL_FLAG(double, fleet_bytes_per_second, 768 << 20,
 ABSL_FLAG(absl::Duration, fleet_burst, absl::Seconds(5),
           "The fleet may bring at once what it may bring in so long.");
 ABSL_FLAG(uint64_t, bytes_in_flight, uint64_t{2} << 30,
-          "What open uploads may still have to bring before no more are opened.");
+          "What open uploads may have to bring at most before no more are opened; "
+          "the server finds out by itself how much less it can work on at a time.");
 ABSL_FLAG(uint64_t, min_free_bytes, 64 << 20,
           "No crash is let in while the disk has fewer free bytes than this and what is on its way.");
 ABSL_FLAG(absl::Duration, slow_database, absl::Seconds(2),
           "No crash is let in while the database needs longer than this for a question.");
 ABSL_FLAG(uint64_t, max_analysis_backlog, 20'000,
           "No crash is let in while more than so many wait for analysis.");
-ABSL_FLAG(absl::Duration, long_wait, absl::Seconds(3),
-          "No crash is let in while calls wait longer than this for a worker.");
+ABSL_FLAG(absl::Duration, long_wait, absl::Milliseconds(300),
+          "Fewer crashes are let in at a time while the server's own part of a step takes longer than this.");
 ABSL_FLAG(int, workers, 8, "Threads that verify chunks and wait for the disk and the database.");
 ABSL_FLAG(absl::Duration, session_ttl, absl::Hours(7 * 24), "How long a broken-off upload can resume.");
 ABSL_FLAG(absl::Duration, stall, absl::Seconds(60),
@@ -99,15 +100,14 @@ AdmissionLimits AdmissionFromFlags() {
   limits.fleet_crashes_per_second = absl::GetFlag(FLAGS_fleet_crashes_per_second);
   limits.fleet_bytes_per_second = absl::GetFlag(FLAGS_fleet_bytes_per_second);
   limits.fleet_burst = absl::GetFlag(FLAGS_fleet_burst);
-  limits.in_flight.bytes = absl::GetFlag(FLAGS_bytes_in_flight);
+  limits.in_flight.work.most = absl::GetFlag(FLAGS_bytes_in_flight);
+  limits.in_flight.work.long_wait = absl::GetFlag(FLAGS_long_wait);
   limits.min_free_bytes = absl::GetFlag(FLAGS_min_free_bytes);
   limits.free_bytes_again = limits.min_free_bytes + limits.min_free_bytes / 2;
   limits.database = {.slow = absl::GetFlag(FLAGS_slow_database),
                      .quick = absl::GetFlag(FLAGS_slow_database) / 2,
                      .backlog = absl::GetFlag(FLAGS_max_analysis_backlog),
                      .backlog_again = absl::GetFlag(FLAGS_max_analysis_backlog) / 2};
-  limits.server = {.long_wait = absl::GetFlag(FLAGS_long_wait),
-                   .short_wait = absl::GetFlag(FLAGS_long_wait) * 2 / 5};
   return limits;
 }
 

@@ -65,15 +65,15 @@ class RpcCounter : public RpcMetrics {
   ServerMetrics* const metrics_;
 };
 
-// What the devices' calls wait for a worker tells admission whether the server keeps up.
+// What the devices' calls wait for a worker tells admission how much may be in flight.
 class IngestCounter final : public RpcCounter {
  public:
-  IngestCounter(ServerMetrics* metrics, ServerLoad* load, const Clock* clock)
-      : RpcCounter(metrics), load_(load), clock_(clock) {}
-  void Waited(absl::Duration wait) override { load_->Waited(wait, clock_->Now()); }
+  IngestCounter(ServerMetrics* metrics, BytesInFlight* in_flight, const Clock* clock)
+      : RpcCounter(metrics), in_flight_(in_flight), clock_(clock) {}
+  void Waited(absl::Duration wait) override { in_flight_->Took(ServerPart::kWorker, wait, clock_->Now()); }
 
  private:
-  ServerLoad* const load_;
+  BytesInFlight* const in_flight_;
   const Clock* const clock_;
 };
 
@@ -161,7 +161,7 @@ absl::Status Serve(const ServerOptions& options, const sigset_t& stop_signals) {
   const ReconcileSchedule reconcile_schedule(&reconciler, {});
   Archive archive(index, store, &opener);
 
-  IngestCounter ingest_counter(&metrics, admission->admission()->server(), clock);
+  IngestCounter ingest_counter(&metrics, admission->admission()->in_flight(), clock);
   Rim ingest_rim(options.workers, kMaxCalls, clock, &ingest_counter);
   IngestService ingest_service(&ingest_rim, &ingestor);
   const RpcLimits device_limits{.max_message_bytes = kDeviceMessage,

@@ -73,13 +73,13 @@ absl::Status ValidateAdmission(const AdmissionLimits& limits) {
   if (limits.fleet_burst < absl::Milliseconds(100) || limits.fleet_burst > absl::Hours(1)) {
     return absl::InvalidArgumentError("--fleet_burst is not between 100ms and 1h");
   }
-  if (limits.in_flight.bytes < 1 || limits.min_free_bytes < 1) {
+  if (limits.in_flight.work.most < 1 || limits.min_free_bytes < 1) {
     return absl::InvalidArgumentError("--bytes_in_flight and --min_free_bytes are 1 or more");
   }
   if (limits.database.slow < absl::Milliseconds(1) || limits.database.backlog < 1) {
     return absl::InvalidArgumentError("--slow_database is a millisecond at least, --max_analysis_backlog 1");
   }
-  if (limits.server.long_wait < absl::Milliseconds(1)) {
+  if (limits.in_flight.work.long_wait < absl::Milliseconds(1)) {
     return absl::InvalidArgumentError("--long_wait is a millisecond at least");
   }
   return absl::OkStatus();

@@ -54,7 +54,6 @@ Admission::Admission(const AdmissionLimits& limits, const Clock* clock, uint64_t
       clock_(clock),
       in_flight_(limits.in_flight),
       database_(limits.database),
-      server_(limits.server),
       rules_(std::make_shared<AdmissionRules>()),
       devices_(limits.devices, DeviceState{.crashes = static_cast<double>(limits.device_burst)}),
       quotas_(limits.quota_kinds),
@@ -87,7 +86,7 @@ absl::StatusOr<Grant> Admission::Decide(const AskingCrash& crash, const SessionI
   device->crashes -= limits_.device_crashes_per_hour > 0 ? 1 : 0;
   device->turn = absl::InfinitePast();
   fleet_.Take(CostOf(bytes), now);
-  in_flight_.Expect(session, bytes, now);
+  in_flight_.Expect(session, *crash.device, bytes, now);
   if (!ruling.quota.empty()) quotas_.Add(ruling.quota, now);
   return Grant{std::move(ruling.terms), ruling.ask_again};
 }
@@ -154,7 +153,7 @@ std::optional<Refused> Admission::CheckLimits(const AskingCrash& crash, uint64_t
                                               absl::Time now, DeviceState* device) {
   if (auto refused = CheckDevice(device, now)) return refused;
   if (auto refused = CheckFleet(bytes, now, device)) return refused;
-  if (auto refused = CheckInFlight(bytes, now, device)) return refused;
+  if (auto refused = CheckInFlight(*crash.device, bytes, now, device)) return refused;
   if (!disk_.HasRoom(bytes, free_bytes, in_flight_.remaining())) {
     return Later({.reason = RefusalReason::kStoreFull,
                   .message = absl::StrCat("the server's store is full: ", free_bytes, " bytes are left"),
@@ -163,12 +162,6 @@ std::optional<Refused> Admission::CheckLimits(const AskingCrash& crash, uint64_t
   }
   if (const auto delay = database_.Busy(now)) {
     return Later({.reason = RefusalReason::kDatabaseBusy, .message = "the server's database is behind"},
-                 *delay, *delay);
-  }
-  if (const auto delay = server_.Busy(now)) {
-    return Later({.reason = RefusalReason::kServerBusy,
-                  .message = "the server is busy with the crashes that it has let in",
-                  .limit = "long_wait"},
                  *delay, *delay);
   }
   return std::nullopt;
@@ -214,13 +207,32 @@ std::optional<Refused> Admission::CheckFleet(uint64_t bytes, absl::Time now, Dev
   return SendAway(std::move(refused), place, now, device);
 }
 
-std::optional<Refused> Admission::CheckInFlight(uint64_t bytes, absl::Time now, DeviceState* device) {
-  if (in_flight_.HasRoom(bytes, now, InTurn(*device, now))) return std::nullopt;
-  Refused refused{.reason = RefusalReason::kBytesInFlight,
-                  .message = "open uploads have enough to bring",
-                  .limit = "bytes_in_flight"};
+std::optional<Refused> Admission::CheckInFlight(const DeviceId& name, uint64_t bytes, absl::Time now,
+                                                DeviceState* device) {
+  const bool in_turn = InTurn(*device, now);
+  switch (in_flight_.RoomFor(name, bytes, now, in_turn)) {
+    case BytesInFlight::Room::kFree:
+      return std::nullopt;
+    case BytesInFlight::Room::kDeviceFull:
+      return Later({.reason = RefusalReason::kBytesInFlight,
+                    .message = "this device has enough under way; it may bring that first",
+                    .limit = "bytes_in_flight"},
+                   limits_.in_flight.silence, limits_.in_flight.silence);
+    case BytesInFlight::Room::kFull:
+      break;
+  }
+  Refused refused{.reason = RefusalReason::kServerBusy,
+                  .message = "the server is busy with the crashes that it has let in",
+                  .limit = "long_wait"};
+  if (in_flight_.standing(now).at_most) {
+    refused.reason = RefusalReason::kBytesInFlight;
+    refused.message = "open uploads have enough to bring";
+    refused.limit = "bytes_in_flight";
+  }
   if (BeforeTurn(*device, now)) return UntilTurn(std::move(refused), *device, now);
-  return SendAway(std::move(refused), in_flight_.Wait(bytes, now), now, device);
+  // Who comes in his turn and finds no room is not sent to the end of the queue again.
+  const absl::Duration place = in_turn ? in_flight_.WaitInTurn(bytes, now) : in_flight_.Wait(bytes, now);
+  return SendAway(std::move(refused), place, now, device);
 }
 
 Refused Admission::SendAway(Refused refused, absl::Duration place, absl::Time now, DeviceState* device) {
@@ -256,13 +268,12 @@ bool Admission::TakesAccount(const DeviceId& device, uint64_t fingerprint) {
 
 AdmissionStanding Admission::standing() {
   const absl::Time now = clock_->Now();
-  AdmissionStanding standing{.bytes_in_flight = in_flight_.counted(),
-                             .database_busy = database_.Busy(now).has_value(),
-                             .server_busy = server_.busy(now)};
+  AdmissionStanding standing{.in_flight = in_flight_.standing(now),
+                             .database_busy = database_.Busy(now).has_value()};
   absl::MutexLock lock(&mutex_);
   standing.kill_switch = rules_->kill_switch.on;
   standing.rules = rules_->rules.size();
-  standing.queue = fleet_.queue(now);
+  standing.queue = std::max(fleet_.queue(now), standing.in_flight.queue);
   standing.store_full = disk_.full();
   standing.devices = devices_.size();
   return standing;

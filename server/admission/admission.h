@@ -40,7 +40,6 @@ struct AdmissionLimits {
   uint64_t min_free_bytes = 64 << 20;
   uint64_t free_bytes_again = 96 << 20;
   DatabaseLoad::Limits database;
-  ServerLoad::Limits server;
   size_t devices = 100'000;
   size_t quota_kinds = 65'536;
 };
@@ -68,17 +67,16 @@ struct AdmissionStanding {
   bool kill_switch = false;
   bool rules_good = true;  // false: the rules file is broken, and the rules before it are in force
   size_t rules = 0;
-  uint64_t bytes_in_flight = 0;
-  absl::Duration queue;  // how long the last in the fleet's queue waits
+  BytesInFlight::Standing in_flight;
+  absl::Duration queue;  // how long the last waits who was told to come back in his turn
   bool store_full = false;
   bool database_busy = false;
-  bool server_busy = false;
   size_t devices = 0;  // that are remembered
 };
 
 // Decides who may bring a crash, how much of it, and when the others shall come back. In this order: the kill
-// switch, the operator's rules, the device's rate, the fleet's, the bytes in flight, the disk, the database,
-// the server itself. Nothing is taken from a bucket or a quota unless all of them agree. Holds for this
+// switch, the operator's rules, the device's rate, the fleet's, the work in flight, the disk, the database.
+// Nothing is taken from a bucket or a quota unless all of them agree. Holds for this
 // process alone. Its memory is bounded: about 100 bytes for each of `devices`, 60 for each of `quota_kinds`,
 // 150 for each session in flight. Thread-safe; never blocks for long.
 class Admission {
@@ -101,7 +99,6 @@ class Admission {
 
   BytesInFlight* in_flight() { return &in_flight_; }
   DatabaseLoad* database() { return &database_; }
-  ServerLoad* server() { return &server_; }
   AdmissionStanding standing();
 
  private:
@@ -125,8 +122,8 @@ class Admission {
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   std::optional<Refused> CheckFleet(uint64_t bytes, absl::Time now, DeviceState* device)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  std::optional<Refused> CheckInFlight(uint64_t bytes, absl::Time now, DeviceState* device)
-      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  std::optional<Refused> CheckInFlight(const DeviceId& name, uint64_t bytes, absl::Time now,
+                                       DeviceState* device) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   Refused SendAway(Refused refused, absl::Duration place, absl::Time now, DeviceState* device)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   Refused Later(Refused refused, absl::Duration least, absl::Duration spread)
@@ -137,7 +134,6 @@ class Admission {
   const Clock* const clock_;
   BytesInFlight in_flight_;
   DatabaseLoad database_;
-  ServerLoad server_;
   absl::Mutex mutex_;
   std::shared_ptr<const AdmissionRules> rules_ ABSL_GUARDED_BY(mutex_);
   DeviceTable devices_ ABSL_GUARDED_BY(mutex_);

@@ -50,7 +50,7 @@ class AdmissionTest : public testing::Test {
     limits.device_burst = 5;
     limits.fleet_crashes_per_second = 100;
     limits.fleet_bytes_per_second = 0;
-    limits.in_flight.bytes = 1'000'000;
+    limits.in_flight.work = {.least = 10 << 20, .first = 10 << 20, .most = 40 << 20};
     limits.min_free_bytes = 1000;
     limits.free_bytes_again = 2000;
     return limits;
@@ -174,15 +174,67 @@ TEST_F(AdmissionTest, AClockThatIsSetBackGivesNoCrashesAndTakesNone) {
   EXPECT_EQ(Reason({}), "");
 }
 
-TEST_F(AdmissionTest, BytesInFlightAreBounded) {
-  EXPECT_EQ(Reason({.device = "a", .bytes = 700'000}), "");
-  EXPECT_EQ(Reason({.device = "b", .bytes = 400'000}), "BYTES_IN_FLIGHT");
-  EXPECT_EQ(last_.limit, "bytes_in_flight");
-  EXPECT_GT(*last_.delay, absl::Seconds(1));
-  EXPECT_LE(*last_.delay, absl::Seconds(100)) << "what stalls for 90 s is forgotten";
-  clock_.Advance(*last_.delay);
-  admission_.in_flight()->End(SessionId("1"));
-  EXPECT_EQ(Reason({.device = "b", .bytes = 400'000}), "");
+TEST_F(AdmissionTest, AServerWithEnoughInFlightGivesPlacesAway) {
+  EXPECT_EQ(Reason({.device = "a", .bytes = 4 << 20}), "");
+  const SessionId first = last_session_;
+  EXPECT_EQ(Reason({.device = "b", .bytes = 4 << 20}), "");
+  EXPECT_EQ(Reason({.device = "c", .bytes = 4 << 20}), "SERVER_BUSY");
+  EXPECT_EQ(last_.limit, "long_wait");
+  EXPECT_GT(*last_.delay, absl::Milliseconds(50));
+  EXPECT_LE(*last_.delay, absl::Seconds(2));
+  const absl::Duration told = *last_.delay;
+  EXPECT_EQ(Reason({.device = "d", .bytes = 4 << 20}), "SERVER_BUSY");
+  EXPECT_GT(*last_.delay, told) << "behind the other";
+  EXPECT_TRUE(admission_.standing().in_flight.binding);
+  EXPECT_GT(admission_.standing().queue, told);
+  clock_.Advance(told);
+  admission_.in_flight()->End(first, clock_.Now());
+  EXPECT_EQ(Reason({.device = "c", .bytes = 4 << 20}), "");
+}
+
+TEST_F(AdmissionTest, WhoseTurnHasComeAndFindsNoRoomIsNotSentToTheEnd) {
+  for (const char* device : {"a", "b"}) EXPECT_EQ(Reason({.device = device, .bytes = 4 << 20}), "");
+  EXPECT_EQ(Reason({.device = "c", .bytes = 4 << 20}), "SERVER_BUSY");
+  const absl::Duration told = *last_.delay;
+  for (int i = 0; i < 20; ++i) Reason({.device = absl::StrCat("x", i), .bytes = 4 << 20});
+  EXPECT_GT(*last_.delay, 10 * told);
+  clock_.Advance(told);
+  EXPECT_EQ(Reason({.device = "c", .bytes = 4 << 20}), "SERVER_BUSY");
+  EXPECT_LE(*last_.delay, 2 * told);
+}
+
+TEST_F(AdmissionTest, ASessionThatGoesOnIsExpectedWhateverIsInFlight) {
+  for (const char* device : {"a", "b"}) EXPECT_EQ(Reason({.device = device, .bytes = 4 << 20}), "");
+  admission_.in_flight()->Expect(SessionId("resumed"), DeviceId("c"), 4 << 20, clock_.Now());
+  EXPECT_EQ(Reason({.device = "d", .bytes = 4 << 20}), "SERVER_BUSY");
+}
+
+TEST_F(AdmissionTest, TheOperatorsLimitHasItsOwnReason) {
+  AdmissionLimits limits = Limits();
+  limits.in_flight.work.most = 1 << 20;
+  Admission admission(limits, &clock_, 1);
+  const CrashUid uid("00");
+  const CrashHints hints;
+  const auto ask = [&](const char* name) {
+    const DeviceId device(name);
+    return RefusedBy(admission
+                         .Decide({.device = &device, .uid = &uid, .hints = &hints, .all_to_bring = 1 << 20},
+                                 SessionId(name), kPlenty)
+                         .status());
+  };
+  EXPECT_EQ(ask("a"), std::nullopt) << "a server with nothing to do takes anything";
+  const auto refused = ask("b");
+  ASSERT_TRUE(refused);
+  EXPECT_EQ(refused->reason, RefusalReason::kBytesInFlight);
+  EXPECT_EQ(refused->limit, "bytes_in_flight");
+}
+
+TEST_F(AdmissionTest, OneDeviceCannotTakeAllTheRoom) {
+  EXPECT_EQ(Reason({.device = "a", .bytes = 4 << 20}), "");
+  EXPECT_EQ(Reason({.device = "a", .bytes = 4 << 20}), "BYTES_IN_FLIGHT");
+  EXPECT_GE(*last_.delay, absl::Seconds(1));
+  EXPECT_LE(*last_.delay, absl::Seconds(4)) << "who brings nothing counts for nothing by then";
+  EXPECT_EQ(Reason({.device = "b", .bytes = 4 << 20}), "");
 }
 
 TEST_F(AdmissionTest, TheDisksMarkLeavesRoomForWhatIsOnItsWay) {
@@ -199,14 +251,6 @@ TEST_F(AdmissionTest, ABusyDatabaseSendsNewCrashesAway) {
   EXPECT_EQ(Reason({}), "DATABASE_BUSY");
   EXPECT_GE(*last_.delay, absl::Seconds(5));
   clock_.Advance(absl::Minutes(1));
-  EXPECT_EQ(Reason({}), "");
-}
-
-TEST_F(AdmissionTest, ABusyServerSendsNewCrashesAway) {
-  for (int i = 0; i < 50; ++i) admission_.server()->Waited(absl::Seconds(10), clock_.Now());
-  EXPECT_EQ(Reason({}), "SERVER_BUSY");
-  EXPECT_GE(*last_.delay, absl::Seconds(1));
-  clock_.Advance(absl::Seconds(5));
   EXPECT_EQ(Reason({}), "");
 }
 

@@ -2,107 +2,165 @@
 
 #include <algorithm>
 
+#include "absl/hash/hash.h"
+
 namespace corefleet {
 namespace {
 
-constexpr absl::Duration kMeasure = absl::Seconds(1);
-// After a pause this long, what was measured before it says nothing.
-constexpr absl::Duration kStale = absl::Seconds(30);
+// A session counts whole for so long, and afterwards for what it brings in kAhead.
+constexpr absl::Duration kNew = absl::Seconds(1);
+constexpr absl::Duration kAhead = absl::Milliseconds(500);
 
 }  // namespace
 
-uint64_t BytesInFlight::Counted(uint64_t remaining) const {
-  return std::min(remaining, limits_.session_bytes);
+uint64_t BytesInFlight::WorkOf(uint64_t bytes) const {
+  return std::min(bytes, limits_.session_work) + kCrashWork;
 }
 
-bool BytesInFlight::HasRoom(uint64_t bytes, absl::Time now, bool in_turn) {
+uint64_t BytesInFlight::WorkOf(const Session& session, absl::Time now) const {
+  const uint64_t whole = WorkOf(session.remaining);
+  const absl::Duration age = now - session.since;
+  if (age <= kNew) return whole;
+  const double ahead = static_cast<double>(session.brought) * absl::FDivDuration(kAhead, age);
+  return std::min(whole, static_cast<uint64_t>(ahead));
+}
+
+BytesInFlight::Room BytesInFlight::RoomFor(const DeviceId& device, uint64_t bytes, absl::Time now,
+                                           bool in_turn) {
   absl::MutexLock lock(&mutex_);
-  ForgetStalled(now);
+  ForgetSilent(now);
+  if (work_ == 0) return Room::kFree;
+  const uint64_t limit = limit_.limit(now);
+  const uint64_t after = work_ + WorkOf(bytes);
+  const auto own = by_device_.find(absl::Hash<DeviceId>()(device));
+  if (own != by_device_.end() && after > limit / 2 &&
+      (own->second.promised > 0 || own->second.work + WorkOf(bytes) > limit / 4)) {
+    return Room::kDeviceFull;
+  }
   const bool others_first = !in_turn && queue_ends_ > now;
-  const uint64_t limit = others_first ? limits_.bytes / 4 * 3 : limits_.bytes;
-  return counted_ == 0 || counted_ + Counted(bytes) <= limit;
+  if (after <= (others_first ? limit / 4 * 3 : limit)) return Room::kFree;
+  limit_.KeptOut(now);
+  return Room::kFull;
+}
+
+absl::Duration BytesInFlight::Queue(uint64_t bytes, absl::Time now, absl::Time* ends) {
+  const double speed = limit_.speed(now);
+  const uint64_t limit = limit_.limit(now);
+  const uint64_t over = work_ > limit ? work_ - limit : 0;
+  *ends = std::max(*ends, now + absl::Seconds(over / speed)) + absl::Seconds(WorkOf(bytes) / speed);
+  return *ends - now;
 }
 
 absl::Duration BytesInFlight::Wait(uint64_t bytes, absl::Time now) {
   absl::MutexLock lock(&mutex_);
-  // What stalls is gone after `stall`: no slower than that does it become less.
-  const double slowest = std::max<double>(1, counted_ / absl::ToDoubleSeconds(limits_.stall));
-  const double speed = std::max(bytes_per_second_, slowest);
-  const uint64_t over = counted_ > limits_.bytes ? counted_ - limits_.bytes : 0;
-  const auto takes = [&](uint64_t n) { return absl::Seconds(n / speed); };
-  queue_ends_ = std::max(queue_ends_, now + takes(over)) + takes(Counted(bytes));
-  return queue_ends_ - now;
+  return Queue(bytes, now, &queue_ends_);
 }
 
-void BytesInFlight::Change(Session* session, uint64_t remaining) {
-  counted_ += Counted(remaining) - Counted(session->remaining);
-  remaining_ += remaining - session->remaining;
-  session->remaining = remaining;
+absl::Duration BytesInFlight::WaitInTurn(uint64_t bytes, absl::Time now) {
+  absl::MutexLock lock(&mutex_);
+  return Queue(bytes, now, &late_ends_);
+}
+
+void BytesInFlight::Count(Session* session, uint64_t work) {
+  const bool promised = work > 0 && session->brought == 0;
+  work_ += work - session->work;
+  OfDevice& own = by_device_[session->device];
+  own.work += work - session->work;
+  own.promised += promised;
+  own.promised -= session->promised;
+  if (own.work == 0) by_device_.erase(session->device);
+  session->work = work;
+  session->promised = promised;
+}
+
+void BytesInFlight::Heard(BySilence::iterator session, absl::Time now) {
+  active_.splice(active_.end(), *ListOf(*session), session);
+  session->silent = false;
+  session->heard = now;
+  Count(&*session, WorkOf(*session, now));
+}
+
+void BytesInFlight::Silence(BySilence::iterator session) {
+  if (session->silent) return;
+  silent_.splice(silent_.end(), active_, session);
+  session->silent = true;
+  Count(&*session, 0);
 }
 
 void BytesInFlight::Forget(BySilence::iterator session) {
-  Change(&*session, 0);
+  Count(&*session, 0);
+  remaining_ -= session->remaining;
   by_id_.erase(session->id);
-  sessions_.erase(session);
+  ListOf(*session)->erase(session);
 }
 
-void BytesInFlight::ForgetStalled(absl::Time now) {
-  while (!sessions_.empty() &&
-         (sessions_.front().heard + limits_.stall <= now || sessions_.size() > limits_.sessions)) {
-    Forget(sessions_.begin());
+void BytesInFlight::ForgetSilent(absl::Time now) {
+  while (!active_.empty() && active_.front().heard + limits_.silence <= now) Silence(active_.begin());
+  while (!silent_.empty() &&
+         (silent_.front().heard + limits_.stall <= now || by_id_.size() > limits_.sessions)) {
+    Forget(silent_.begin());
   }
+  while (by_id_.size() > limits_.sessions) Forget(active_.begin());
 }
 
-void BytesInFlight::Expect(const SessionId& session, uint64_t bytes, absl::Time now) {
+void BytesInFlight::Expect(const SessionId& session, const DeviceId& device, uint64_t bytes, absl::Time now) {
   absl::MutexLock lock(&mutex_);
   const auto [found, fresh] = by_id_.try_emplace(session);
   if (fresh) {
-    found->second = sessions_.insert(sessions_.end(), {session, 0, now});
-  } else {
-    sessions_.splice(sessions_.end(), sessions_, found->second);
+    found->second = active_.insert(
+        active_.end(), Session{.id = session, .device = absl::Hash<DeviceId>()(device), .silent = false});
   }
-  Session& entry = sessions_.back();
-  entry.heard = now;
-  Change(&entry, bytes);
-  ForgetStalled(now);
+  Session& entry = *found->second;
+  remaining_ += bytes - entry.remaining;
+  entry.remaining = bytes;
+  entry.brought = 0;
+  entry.since = now;
+  Heard(found->second, now);
+  ForgetSilent(now);
 }
 
 void BytesInFlight::Brought(const SessionId& session, uint64_t bytes, absl::Time now) {
   absl::MutexLock lock(&mutex_);
-  Measure(bytes, now);
+  limit_.Finished(bytes, now);
   const auto found = by_id_.find(session);
   if (found == by_id_.end()) return;  // it stalled for a while: what it still brings is little
-  sessions_.splice(sessions_.end(), sessions_, found->second);
-  Session& entry = sessions_.back();
-  entry.heard = now;
-  Change(&entry, entry.remaining - std::min(bytes, entry.remaining));
+  Session& entry = *found->second;
+  const uint64_t expected = std::min(bytes, entry.remaining);
+  remaining_ -= expected;
+  entry.remaining -= expected;
+  entry.brought += bytes;
+  Heard(found->second, now);
 }
 
-void BytesInFlight::End(const SessionId& session) {
+void BytesInFlight::Left(const SessionId& session) {
   absl::MutexLock lock(&mutex_);
   const auto found = by_id_.find(session);
-  if (found != by_id_.end()) Forget(found->second);
+  if (found != by_id_.end()) Silence(found->second);
 }
 
-void BytesInFlight::Measure(uint64_t bytes, absl::Time now) {
-  const absl::Duration took = now - measured_since_;
-  if (took > kStale || took < absl::ZeroDuration()) {
-    bytes_per_second_ = 0;
-    measured_bytes_ = bytes;
-    measured_since_ = now;
-    return;
-  }
-  measured_bytes_ += bytes;
-  if (took < kMeasure) return;
-  const double speed = measured_bytes_ / absl::ToDoubleSeconds(took);
-  bytes_per_second_ = bytes_per_second_ == 0 ? speed : 0.7 * bytes_per_second_ + 0.3 * speed;
-  measured_bytes_ = 0;
-  measured_since_ = now;
-}
-
-uint64_t BytesInFlight::counted() const {
+void BytesInFlight::End(const SessionId& session, absl::Time now) {
   absl::MutexLock lock(&mutex_);
-  return counted_;
+  const auto found = by_id_.find(session);
+  if (found == by_id_.end()) return;
+  if (found->second->brought > 0) limit_.Finished(kCrashWork, now);
+  Forget(found->second);
+}
+
+void BytesInFlight::Took(ServerPart part, absl::Duration took, absl::Time now) {
+  absl::MutexLock lock(&mutex_);
+  limit_.Took(part, took, now);
+}
+
+BytesInFlight::Standing BytesInFlight::standing(absl::Time now) {
+  absl::MutexLock lock(&mutex_);
+  ForgetSilent(now);
+  return {.work = work_,
+          .limit = limit_.limit(now),
+          .speed = limit_.speed(now),
+          .delay = limit_.delay(),
+          .queue = std::max(std::max(queue_ends_, late_ends_) - now, absl::ZeroDuration()),
+          .binding = limit_.binding(now),
+          .at_most = limit_.at_most()};
 }
 
 uint64_t BytesInFlight::remaining() const {

@@ -32,7 +32,8 @@ class Fleet {
     limits.fleet_crashes_per_second = kRate;
     limits.fleet_bytes_per_second = 0;
     limits.fleet_burst = absl::Seconds(2);
-    limits.in_flight.bytes = uint64_t{1} << 50;
+    limits.in_flight.work = {
+        .least = uint64_t{1} << 50, .first = uint64_t{1} << 50, .most = uint64_t{1} << 50};
     return limits;
   }
 
@@ -76,7 +77,7 @@ class Fleet {
     if (grant.ok()) {
       admitted_[device] = clock_.Now();
       ++admitted_each_second_[second];
-      admission_.in_flight()->End(SessionId(absl::StrCat(device)));
+      admission_.in_flight()->End(SessionId(absl::StrCat(device)), clock_.Now());
       return;
     }
     const auto refused = RefusedBy(grant.status());

@@ -1,7 +1,6 @@
 #include "server/admission/watermarks.h"
 
 #include <algorithm>
-#include <cmath>
 
 namespace corefleet {
 namespace {
@@ -13,11 +12,6 @@ constexpr absl::Duration kSilence = absl::Seconds(10);
 constexpr absl::Duration kSlowDelay = absl::Seconds(5);
 constexpr absl::Duration kLeastDelay = absl::Seconds(5);
 constexpr absl::Duration kMostDelay = absl::Minutes(10);
-// A call that was not made says nothing of the queue: after this long without one it is empty.
-constexpr absl::Duration kQueueSilence = absl::Seconds(2);
-constexpr absl::Duration kMemory = absl::Seconds(10);
-constexpr absl::Duration kLeastTurn = absl::Seconds(1);
-constexpr absl::Duration kMostTurn = absl::Minutes(1);
 
 }  // namespace
 
@@ -51,44 +45,6 @@ std::optional<absl::Duration> DatabaseLoad::Busy(absl::Time now) {
   }
   if (slow_) return kSlowDelay;
   return std::nullopt;
-}
-
-void ServerLoad::Waited(absl::Duration wait, absl::Time now) {
-  absl::MutexLock lock(&mutex_);
-  const double seconds = std::max(0.0, absl::ToDoubleSeconds(wait));
-  const bool first = now - waited_ > kQueueSilence || now < waited_;
-  const double before = first ? 0 : seconds_;
-  seconds_ = before + kNewest * (seconds - before);
-  waited_ = now;
-  busy_ = seconds_ > absl::ToDoubleSeconds(busy_ ? limits_.short_wait : limits_.long_wait);
-}
-
-bool ServerLoad::BusyNow(absl::Time now) {
-  if (now - waited_ > kQueueSilence) busy_ = false;
-  return busy_;
-}
-
-bool ServerLoad::busy(absl::Time now) {
-  absl::MutexLock lock(&mutex_);
-  return BusyNow(now);
-}
-
-std::optional<absl::Duration> ServerLoad::Busy(absl::Time now) {
-  absl::MutexLock lock(&mutex_);
-  if (now > asked_) {
-    const double kept = std::exp(-std::min(100.0, absl::FDivDuration(now - asked_, kMemory)));
-    let_in_ *= kept;
-    sent_away_ *= kept;
-    asked_ = now;
-  }
-  if (!BusyNow(now)) {
-    let_in_ += 1;
-    return std::nullopt;
-  }
-  sent_away_ += 1;
-  // One in so many who ask is let in: who waits so many turns has had his chance.
-  const double turns = (let_in_ + sent_away_) / std::max(let_in_, 1.0);
-  return std::clamp(kLeastTurn * turns, kLeastTurn, kMostTurn);
 }
 
 }  // namespace corefleet

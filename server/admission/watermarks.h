@@ -68,42 +68,6 @@ class DatabaseLoad {
   bool behind_ ABSL_GUARDED_BY(mutex_) = false;
 };
 
-// Whether the server itself keeps up: how long calls wait until a worker takes them. When more comes than it
-// can do, that time grows and everything becomes slow for everybody, crashes under way included; so no more
-// are let in until it is short again. Thread-safe.
-class ServerLoad {
- public:
-  struct Limits {
-    absl::Duration long_wait =
-        absl::Milliseconds(500);  // busy when it is longer, on the average of the last ten
-    absl::Duration short_wait = absl::Milliseconds(1200);
-  };
-
-  explicit ServerLoad(const Limits& limits) : limits_(limits) {}
-
-  // A call waited so long.
-  void Waited(absl::Duration wait, absl::Time now);
-
-  // How long to stay away; none when it keeps up. Asked once for each crash that could be let in otherwise:
-  // the delay is longer the fewer of the last ones were.
-  std::optional<absl::Duration> Busy(absl::Time now);
-
-  bool busy(absl::Time now);
-
- private:
-  bool BusyNow(absl::Time now) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-
-  const Limits limits_;
-  absl::Mutex mutex_;
-  double seconds_ ABSL_GUARDED_BY(mutex_) = 0;
-  absl::Time waited_ ABSL_GUARDED_BY(mutex_) = absl::InfinitePast();
-  bool busy_ ABSL_GUARDED_BY(mutex_) = false;
-  // Of the last ten seconds or so.
-  double let_in_ ABSL_GUARDED_BY(mutex_) = 0;
-  double sent_away_ ABSL_GUARDED_BY(mutex_) = 0;
-  absl::Time asked_ ABSL_GUARDED_BY(mutex_) = absl::InfinitePast();
-};
-
 }  // namespace corefleet
 
 #endif  // COREFLEET_SERVER_ADMISSION_WATERMARKS_H_

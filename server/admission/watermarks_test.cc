@@ -28,46 +28,6 @@ TEST(DiskWatermarkTest, ACrashThatIsTooLargeShutsNobodyElseOut) {
   EXPECT_TRUE(disk.HasRoom(1, 1000, 0));
 }
 
-class ServerLoadTest : public testing::Test {
- protected:
-  void Wait(absl::Duration wait, int times) {
-    for (int i = 0; i < times; ++i) load_.Waited(wait, now_);
-  }
-
-  ServerLoad load_{{.long_wait = absl::Milliseconds(500), .short_wait = absl::Milliseconds(200)}};
-  absl::Time now_ = absl::FromUnixSeconds(1'800'000'000);
-};
-
-TEST_F(ServerLoadTest, OneLongWaitIsNoLoad) {
-  Wait(absl::Milliseconds(1), 100);
-  Wait(absl::Seconds(3), 1);
-  EXPECT_EQ(load_.Busy(now_), std::nullopt);
-}
-
-TEST_F(ServerLoadTest, LongWaitsAreUntilTheyAreShortAgain) {
-  Wait(absl::Seconds(1), 30);
-  EXPECT_TRUE(load_.Busy(now_).has_value());
-  Wait(absl::Milliseconds(300), 100);
-  EXPECT_TRUE(load_.Busy(now_).has_value()) << "between the marks nothing changes";
-  Wait(absl::Milliseconds(10), 30);
-  EXPECT_EQ(load_.Busy(now_), std::nullopt);
-}
-
-TEST_F(ServerLoadTest, AQueueThatNobodyIsInIsShort) {
-  Wait(absl::Seconds(1), 30);
-  now_ += absl::Seconds(3);
-  EXPECT_EQ(load_.Busy(now_), std::nullopt);
-}
-
-TEST_F(ServerLoadTest, TheFewerAreLetInTheLongerTheOthersStayAway) {
-  for (int i = 0; i < 10; ++i) EXPECT_EQ(load_.Busy(now_), std::nullopt);
-  Wait(absl::Seconds(1), 30);
-  EXPECT_LE(*load_.Busy(now_), absl::Seconds(2));
-  for (int i = 0; i < 200; ++i) load_.Busy(now_);
-  EXPECT_GT(*load_.Busy(now_), absl::Seconds(15));
-  EXPECT_LE(*load_.Busy(now_), absl::Minutes(1));
-}
-
 class DatabaseLoadTest : public testing::Test {
  protected:
   void Answer(absl::Duration took, int times) {

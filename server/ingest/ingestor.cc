@@ -153,7 +153,10 @@ absl::StatusOr<std::optional<Session>> Ingestor::FindSession(const DeviceId& dev
   const absl::Time asked = deps_.clock->Now();
   auto found = deps_.index->FindSession(device, uid);
   const absl::Time answered = deps_.clock->Now();
-  if (deps_.admission != nullptr) deps_.admission->database()->Answered(answered - asked, answered);
+  if (deps_.admission != nullptr) {
+    deps_.admission->database()->Answered(answered - asked, answered);
+    deps_.admission->in_flight()->Took(ServerPart::kIndex, answered - asked, answered);
+  }
   return found;
 }
 
@@ -204,7 +207,7 @@ absl::StatusOr<SessionStatus> Ingestor::Resume(Session session, const CrashOffer
       return absl::AbortedError("another upload of this crash is under way");
   }
   ASSIGN_OR_RETURN(SessionStatus status, StatusOf(session, created));
-  Expect(status, session.manifest);
+  Expect(status, session);
   return status;
 }
 
@@ -343,13 +346,14 @@ absl::Status Ingestor::Abandon(const DeviceCaller& caller, absl::string_view ses
   return absl::OkStatus();
 }
 
-void Ingestor::Expect(const SessionStatus& status, const Manifest& manifest) {
+void Ingestor::Expect(const SessionStatus& status, const Session& session) {
   if (deps_.admission == nullptr || status.state == SessionState::kComplete) return;
-  deps_.admission->in_flight()->Expect(status.session, BytesIn(status.missing, manifest), deps_.clock->Now());
+  deps_.admission->in_flight()->Expect(session.id, session.device, BytesIn(status.missing, session.manifest),
+                                       deps_.clock->Now());
 }
 
 void Ingestor::EndInFlight(const SessionId& session) {
-  if (deps_.admission != nullptr) deps_.admission->in_flight()->End(session);
+  if (deps_.admission != nullptr) deps_.admission->in_flight()->End(session, deps_.clock->Now());
 }
 
 }  // namespace corefleet

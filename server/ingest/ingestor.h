@@ -132,7 +132,7 @@ class Ingestor {
   absl::StatusOr<SessionStatus> StatusOf(const Session& session, bool created);
   absl::StatusOr<FinishedCrash> FinishWith(const Session& session, const std::vector<StoredPack>& packs,
                                            const ChunkLedger& ledger);
-  void Expect(const SessionStatus& status, const Manifest& manifest);
+  void Expect(const SessionStatus& status, const Session& session);
   void EndInFlight(const SessionId& session);
 
   const Dependencies deps_;

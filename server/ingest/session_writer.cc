@@ -31,7 +31,10 @@ SessionWriter::SessionWriter(const Dependencies& deps, const IngestLimits& limit
                              ChunkLedger ledger)
     : deps_(deps), limits_(limits), session_(std::move(session)), ledger_(std::move(ledger)) {}
 
-SessionWriter::~SessionWriter() { GiveBack(); }
+SessionWriter::~SessionWriter() {
+  GiveBack();
+  if (deps_.in_flight != nullptr) deps_.in_flight->Left(session_.id);
+}
 
 absl::Status SessionWriter::Add(ReceivedChunk chunk) {
   if (absl::Status status = CheckBounds(chunk); !status.ok()) return Reject(ChunkReject::kBounds, status);
@@ -150,7 +153,10 @@ absl::Status SessionWriter::Store(const PackInPieces& pack) {
   RETURN_IF_ERROR(recorded);
   const absl::Time end = deps_.clock->Now();
   deps_.metrics->PackWritten(ref.size, end - start);
-  if (deps_.in_flight != nullptr) deps_.in_flight->Brought(session_.id, RawBytesOf(pack), end);
+  if (deps_.in_flight != nullptr) {
+    deps_.in_flight->Took(ServerPart::kStore, end - start, end);
+    deps_.in_flight->Brought(session_.id, RawBytesOf(pack), end);
+  }
   return absl::OkStatus();
 }
 

@@ -199,11 +199,15 @@ void WriteAdmission(const AdmissionStanding& admission, GaugeWriter* out) {
   out->Set("corefleet_admission_kill_switch", admission.kill_switch ? 1 : 0);
   out->Set("corefleet_admission_rules", admission.rules);
   out->Set("corefleet_admission_rules_good", admission.rules_good ? 1 : 0);
-  out->Set("corefleet_admission_bytes_in_flight", admission.bytes_in_flight);
+  const BytesInFlight::Standing& in_flight = admission.in_flight;
+  out->Set("corefleet_admission_bytes_in_flight", in_flight.work);
+  out->Set("corefleet_admission_in_flight_limit_bytes", in_flight.limit);
+  out->Set("corefleet_admission_work_bytes_per_second", in_flight.speed);
+  out->Set("corefleet_admission_server_delay_seconds", absl::ToDoubleSeconds(in_flight.delay));
   out->Set("corefleet_admission_queue_seconds", absl::ToDoubleSeconds(admission.queue));
   out->Set("corefleet_admission_store_full", admission.store_full ? 1 : 0);
   out->Set("corefleet_admission_database_busy", admission.database_busy ? 1 : 0);
-  out->Set("corefleet_admission_server_busy", admission.server_busy ? 1 : 0);
+  out->Set("corefleet_admission_server_busy", in_flight.binding ? 1 : 0);
   out->Set("corefleet_admission_devices", admission.devices);
 }
 
