@@ -74,6 +74,10 @@ void Device::Connect() {
   stub_ = v1::CrashIngest::NewStub(channel_);
 }
 
+void Device::WaitUntilConnected() {
+  channel_->WaitForConnected(absl::ToChronoTime(clock_->Now() + kCallTimeout));
+}
+
 std::unique_ptr<grpc::ClientContext> Device::Context() const {
   auto context = std::make_unique<grpc::ClientContext>();
   context->set_deadline(absl::ToChronoTime(clock_->Now() + kCallTimeout));

@@ -67,6 +67,9 @@ class Device {
   // `ledger` may be null; all must outlive it.
   Device(Options options, Clock* clock, Ledger* ledger);
 
+  // Connects now instead of with the first crash. Gives up after a minute: the first crash tries again then.
+  void WaitUntilConnected();
+
   UploadOutcome Upload(const StampedCrash& crash, uint64_t crash_number);
 
  private:

@@ -46,6 +46,8 @@ ABSL_FLAG(uint64_t, first, 0,
 ABSL_FLAG(uint64_t, link_bytes_per_second, 0, "What each device's link carries.");
 ABSL_FLAG(uint64_t, cut_after, 0, "Each device breaks its streams after so many bytes.");
 ABSL_FLAG(bool, reconnect, false, "A connection for each crash.");
+ABSL_FLAG(bool, connect_first, false,
+          "All devices connect before the first crash happens: a fleet that is there already.");
 ABSL_FLAG(bool, finish_in_stream, true, "Finish with the last message instead of by a call of its own.");
 ABSL_FLAG(bool, name_devices, true,
           "Say a device's name in BeginCrash; with a certificate that says it: no.");
@@ -181,16 +183,20 @@ absl::Status Upload() {
   };
   Clock* const clock = Clock::Real();
   const double cpu_before = CpuSeconds();
+  std::vector<std::unique_ptr<Device>> devices(
+      static_cast<size_t>(std::max(1, absl::GetFlag(FLAGS_devices))));
+  Together(static_cast<int>(devices.size()), [&](int number) {
+    devices[number] = std::make_unique<Device>(options, clock, ledger.get());
+    if (absl::GetFlag(FLAGS_connect_first)) devices[number]->WaitUntilConnected();
+  });
   Schedule schedule({.first = absl::GetFlag(FLAGS_first),
                      .crashes = absl::GetFlag(FLAGS_crashes),
                      .per_second = absl::GetFlag(FLAGS_rate),
                      .duration = absl::GetFlag(FLAGS_duration)},
                     clock);
   Report report;
-  Together(absl::GetFlag(FLAGS_devices), [&](int) {
-    Device device(options, clock, ledger.get());
-    RunDevice(bodies, &device, &schedule, &report);
-  });
+  Together(static_cast<int>(devices.size()),
+           [&](int number) { RunDevice(bodies, devices[number].get(), &schedule, &report); });
   Write(report.Json(schedule, clock->Now() - schedule.began(), CpuSeconds() - cpu_before));
   return absl::OkStatus();
 }
