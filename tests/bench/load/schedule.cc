@@ -18,6 +18,15 @@ absl::Time Schedule::NextArrival() const {
 
 std::optional<Schedule::Job> Schedule::Next() {
   absl::MutexLock lock(&mutex_);
+  while (watched_) relief_.Wait(&mutex_);
+  watched_ = true;
+  std::optional<Job> job = WaitForJob();
+  watched_ = false;
+  relief_.Signal();
+  return job;
+}
+
+std::optional<Schedule::Job> Schedule::WaitForJob() {
   for (;;) {
     const absl::Time now = clock_->Now();
     if (now >= end_) return std::nullopt;
@@ -34,10 +43,7 @@ std::optional<Schedule::Job> Schedule::Next() {
       ++under_way_;
       return Job{options_.first + arrived_++, offered};
     }
-    if (!more && returning_.empty() && under_way_ == 0) {
-      changed_.SignalAll();
-      return std::nullopt;
-    }
+    if (!more && returning_.empty() && under_way_ == 0) return std::nullopt;
     absl::Time wake = end_;
     if (more) wake = std::min(wake, NextArrival());
     if (!returning_.empty()) wake = std::min(wake, returning_.top().when);
@@ -49,13 +55,13 @@ void Schedule::ComeBack(Job job, absl::Time due) {
   absl::MutexLock lock(&mutex_);
   --under_way_;
   returning_.push({due, job});
-  changed_.SignalAll();
+  changed_.Signal();
 }
 
 void Schedule::Done() {
   absl::MutexLock lock(&mutex_);
   --under_way_;
-  if (under_way_ == 0 && !MoreToCome()) changed_.SignalAll();
+  if (under_way_ == 0 && !MoreToCome()) changed_.Signal();
 }
 
 uint64_t Schedule::offered() const {

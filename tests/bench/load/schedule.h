@@ -52,6 +52,7 @@ class Schedule {
   };
 
   bool MoreToCome() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  std::optional<Job> WaitForJob() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   absl::Time NextArrival() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
   const Options options_;
@@ -59,7 +60,11 @@ class Schedule {
   const absl::Time began_;
   const absl::Time end_;
   mutable absl::Mutex mutex_;
-  absl::CondVar changed_;
+  // One thread waits for the clock and the others for it: if hundreds woke up for each crash, that would cost
+  // more than the crash.
+  bool watched_ ABSL_GUARDED_BY(mutex_) = false;
+  absl::CondVar relief_;
+  absl::CondVar changed_;  // what the watching one waits for
   uint64_t arrived_ ABSL_GUARDED_BY(mutex_) = 0;
   int under_way_ ABSL_GUARDED_BY(mutex_) = 0;
   std::priority_queue<Due> returning_ ABSL_GUARDED_BY(mutex_);
