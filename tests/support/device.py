@@ -104,9 +104,13 @@ class Device:
 
     def send(self, begun, regions):
         """Sends what `begun` says is missing; gives back how many chunks were acknowledged."""
+        return self.send_ranges(begun.session, regions, begun.missing)
+
+    def send_ranges(self, session, regions, ranges):
+        """Sends the chunks of these ChunkRanges; gives back how many were acknowledged."""
         def requests():
-            yield self.pb.PutChunksRequest(session=begun.session)
-            for missing in begun.missing:
+            yield self.pb.PutChunksRequest(session=session)
+            for missing in ranges:
                 for index in range(missing.first, missing.first + missing.count):
                     payload = chunks_of(regions[missing.region][2])[index]
                     request = self.pb.PutChunksRequest(flush=True)
