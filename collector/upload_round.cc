@@ -127,9 +127,14 @@ UploadRounds::Next UploadRounds::TryServers(const SpoolEntry& entry, OutgoingCra
   return Conclude(entry, result);
 }
 
+DeviceId UploadRounds::NameFor(const SpoolEntry& entry) const {
+  const CollectorConfig& config = *deps_.config;
+  const DeviceId& device = entry.tags.device.empty() ? config.device : entry.tags.device;
+  return config.named_by_certificate && device == config.device ? DeviceId() : device;
+}
+
 UploadResult UploadRounds::Upload(const SpoolEntry& entry, OutgoingCrash* crash, IngestClient* client) {
-  const DeviceId& device = entry.tags.device.empty() ? deps_.config->device : entry.tags.device;
-  Uploader uploader({.device = device,
+  Uploader uploader({.device = NameFor(entry),
                      .note = entry.tags.note,
                      .retry = RetryPolicy::WhileItPays(),
                      .max_window_bytes = kWindowBytes,

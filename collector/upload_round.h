@@ -79,6 +79,8 @@ class UploadRounds {
   bool MayBegin();
   Next SendOne(const SpoolEntry& entry);
   Next TryServers(const SpoolEntry& entry, OutgoingCrash* crash);
+  // What the server is told whose crash it is; empty: the certificate says it.
+  DeviceId NameFor(const SpoolEntry& entry) const;
   UploadResult Upload(const SpoolEntry& entry, OutgoingCrash* crash, IngestClient* client);
   Next Conclude(const SpoolEntry& entry, const UploadResult& result);
   Next Stored(const SpoolEntry& entry, const UploadResult& result);

@@ -14,8 +14,11 @@ namespace {
 // A client that talks to a fake that outlives it.
 class Borrowed final : public IngestClient {
  public:
-  explicit Borrowed(FakeIngestServer* server) : server_(server) {}
-  absl::StatusOr<BegunSession> Begin(const Introduction& crash) override { return server_->Begin(crash); }
+  Borrowed(FakeIngestServer* server, std::vector<std::string>* named) : server_(server), named_(named) {}
+  absl::StatusOr<BegunSession> Begin(const Introduction& crash) override {
+    named_->push_back(crash.device.value());
+    return server_->Begin(crash);
+  }
   absl::StatusOr<SessionProgress> Progress(const SessionId& session) override {
     return server_->Progress(session);
   }
@@ -28,6 +31,7 @@ class Borrowed final : public IngestClient {
 
  private:
   FakeIngestServer* server_;
+  std::vector<std::string>* named_;
 };
 
 class UploadRoundsTest : public testing::Test {
@@ -62,17 +66,18 @@ class UploadRoundsTest : public testing::Test {
         .connect = [this](const std::string& address) -> absl::StatusOr<std::unique_ptr<IngestClient>> {
           connected_.push_back(address);
           if (address == down_) return absl::UnavailableError("nobody answers");
-          return std::make_unique<Borrowed>(&server_);
+          return std::make_unique<Borrowed>(&server_, &named_);
         },
         .standing = [this] { return standing_; }});
   }
 
-  SpoolId Put(const std::string& bytes) {
+  SpoolId Put(const std::string& bytes) { return PutOf(config_.device, bytes); }
+  SpoolId PutOf(const DeviceId& device, const std::string& bytes) {
     RegionSet set;
     set.regions.resize(1);
     set.regions[0].file_name = "md_Kprb22.BIN";
     set.regions[0].bytes = std::make_shared<MemorySource>(absl::string_view(bytes));
-    const absl::StatusOr<PutResult> put = spool_->Put(set, {.device = config_.device});
+    const absl::StatusOr<PutResult> put = spool_->Put(set, {.device = device});
     EXPECT_TRUE(put.ok()) << put.status();
     return put.ok() ? put->id : 0;
   }
@@ -88,12 +93,24 @@ class UploadRoundsTest : public testing::Test {
   FakeIngestServer server_;
   std::string down_;
   std::vector<std::string> connected_;
+  std::vector<std::string> named_;  // whose crashes the server was told they are
   Standing standing_;
   std::unique_ptr<AgentLedger> ledger_;
   std::unique_ptr<SentMemory> sent_;
   std::unique_ptr<Spool> spool_;
   std::unique_ptr<UploadRounds> rounds_;
 };
+
+TEST_F(UploadRoundsTest, TheCertificateNamesADeviceThatIsNotNamed) {
+  Put("of this device");
+  rounds_->Run();
+  config_.named_by_certificate = true;
+  Put("another of this device");
+  rounds_->Run();
+  PutOf(DeviceId("far-away"), "came on a stick");
+  rounds_->Run();
+  EXPECT_EQ(named_, (std::vector<std::string>{"edge-1", "", "far-away"}));
+}
 
 TEST_F(UploadRoundsTest, EmptiesTheSpool) {
   Put("one");

@@ -344,6 +344,7 @@ absl::StatusOr<CollectorConfig> ParseCollectorConfig(absl::string_view text, con
   ReadSpool(file.spool(), &complaints, &config.spool);
   ReadUpload(file.upload(), &complaints, &config);
   RETURN_IF_ERROR(complaints.Verdict());
+  config.named_by_certificate = file.device().empty() && !config.tls.certificate_file.empty();
   return config;
 }
 
@@ -359,7 +360,7 @@ absl::StatusOr<CollectorConfig> ReadCollectorConfig(const std::string& path) {
 std::string EffectiveConfig(const CollectorConfig& config) {
   v1::CollectorConfig file;
   for (const std::string& server : config.servers) file.add_server(server);
-  file.set_device(config.device.value());
+  if (!config.named_by_certificate) file.set_device(config.device.value());
   file.set_note(config.note);
   file.set_state_dir(config.state_dir);
   for (const SourceSettings& from : config.sources) {

@@ -34,6 +34,9 @@ struct TlsSettings {
 struct CollectorConfig {
   std::vector<std::string> servers;  // 1 to 8, HOST:PORT
   DeviceId device;
+  // The file names no device and has a certificate: what servers are told is the certificate, and `device`,
+  // the host's name, is for this device's own books.
+  bool named_by_certificate = false;
   std::string note;
   std::string state_dir = "/var/lib/corefleet-collector";
   std::vector<SourceSettings> sources;

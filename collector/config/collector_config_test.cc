@@ -26,6 +26,16 @@ TEST(CollectorConfig, AServerIsAllThatItNeeds) {
   EXPECT_EQ(config->spool.max_bytes, uint64_t{256} << 20);
 }
 
+TEST(CollectorConfig, ACertificateNamesADeviceThatTheFileDoesNotName) {
+  const std::string server = "server: '127.0.0.1:1' ", named = "device: 'edge-1' ";
+  const std::string certificate = "tls { certificate_file: '/etc/me.pem' key_file: '/etc/me.key' }";
+  EXPECT_TRUE(Parse(server + certificate)->named_by_certificate);
+  EXPECT_EQ(Parse(server + certificate)->device.value(), "host-1");
+  EXPECT_FALSE(Parse(server + named + certificate)->named_by_certificate);
+  EXPECT_FALSE(Parse(server)->named_by_certificate);
+  EXPECT_TRUE(Parse(EffectiveConfig(*Parse(server + certificate)))->named_by_certificate);
+}
+
 TEST(CollectorConfig, TakesEveryField) {
   const absl::StatusOr<CollectorConfig> config = Parse(R"(
 server: "fleet.example:7443"  server: "[2001:db8::1]:7443"

@@ -54,7 +54,7 @@ struct UploadProgress {
 class Uploader {
  public:
   struct Options {
-    DeviceId device;
+    DeviceId device;   // empty: the certificate says it
     std::string note;  // at most 1024 bytes of UTF-8
     RetryPolicy retry;
     uint64_t max_window_bytes = kMaxWindowBytes;  // in flight; 256 KiB to 8 MiB
