@@ -36,7 +36,7 @@ class AdaptiveLimit {
     uint64_t first = 128 << 20;
     uint64_t most = uint64_t{2} << 30;
     // What the server's parts may take, all together, on the average of a second.
-    absl::Duration long_wait = absl::Milliseconds(300);
+    absl::Duration long_wait = absl::Milliseconds(150);
   };
 
   explicit AdaptiveLimit(const Options& options);

@@ -78,7 +78,7 @@ absl::StatusOr<Grant> Admission::Decide(const AskingCrash& crash, const SessionI
   absl::MutexLock lock(&mutex_);
   Ruling ruling = RuleOn(*rules_, crash, now);
   if (ruling.refused) return RefusedStatus(*ruling.refused);
-  const uint64_t bytes = ruling.terms.want == SessionWant::kAll ? crash.all_to_bring : crash.log_to_bring;
+  const uint64_t bytes = ruling.terms.want == SessionWant::kAll ? crash.all_to_bring : ruling.log_to_bring;
   // Nothing of it has to travel: it is asked about, and not offered.
   if (crash.stored && bytes == 0) return Grant{std::move(ruling.terms), ruling.ask_again};
   DeviceState* const device = devices_.Touch(*crash.device);
@@ -113,11 +113,13 @@ Admission::Ruling Admission::RuleOn(const AdmissionRules& rules, const AskingCra
 
 void Admission::Apply(const AdmissionRule& rule, const AskingCrash& crash, absl::Time now, Ruling* ruling) {
   const auto log_only = [&] {
-    if (crash.log_part == LogPart::kUnknown && rule.refuse_whole) {
+    const LogShare log = crash.log();
+    if (log.part == LogPart::kUnknown && rule.refuse_whole) {
       ruling->refused =
           ByRule(RefusalReason::kRule, rule, "only its log is wanted, and it comes whole or not at all");
-    } else if (crash.log_part == LogPart::kSome) {
+    } else if (log.part == LogPart::kSome) {
       ruling->terms.want = SessionWant::kLogOnly;
+      ruling->log_to_bring = log.to_bring;
       ruling->ask_again = rule.ask_again;
     }
   };

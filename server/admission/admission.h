@@ -2,6 +2,7 @@
 #define COREFLEET_SERVER_ADMISSION_ADMISSION_H_
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -44,16 +45,22 @@ struct AdmissionLimits {
   size_t quota_kinds = 65'536;
 };
 
+// What of a crash its log can be read from.
+struct LogShare {
+  LogPart part = LogPart::kUnknown;
+  uint64_t to_bring = 0;
+};
+
 // A crash that no session is there for, or of which a part is stored and more could come.
 struct AskingCrash {
   const DeviceId* device = nullptr;
   const CrashUid* uid = nullptr;
   const CrashHints* hints = nullptr;
-  LogPart log_part = LogPart::kUnknown;
   uint64_t bytes = 0;         // of all regions
   uint64_t all_to_bring = 0;  // if everything is wanted
-  uint64_t log_to_bring = 0;  // if the log alone is
   bool stored = false;        // a part is stored: what has nothing to bring is let in for nothing
+  // If the log alone is wanted. Asked only when a rule wants it so: it looks at every region's name.
+  std::function<LogShare()> log = [] { return LogShare(); };
 };
 
 // It may come.
@@ -107,7 +114,8 @@ class Admission {
     std::optional<Refused> refused;
     SessionTerms terms;
     std::optional<absl::Duration> ask_again;
-    std::string quota;  // the key to count the crash under; empty: none
+    uint64_t log_to_bring = 0;  // when the log alone is wanted
+    std::string quota;          // the key to count the crash under; empty: none
   };
 
   std::shared_ptr<const AdmissionRules> rules();

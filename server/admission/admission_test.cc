@@ -29,11 +29,13 @@ class AdmissionTest : public testing::Test {
     return admission_.Decide({.device = &device,
                               .uid = &uid,
                               .hints = &asking.hints,
-                              .log_part = asking.log_part,
                               .bytes = asking.bytes,
                               .all_to_bring = asking.bytes,
-                              .log_to_bring = asking.stored ? 0 : asking.bytes / 10,
-                              .stored = asking.stored},
+                              .stored = asking.stored,
+                              .log =
+                                  [&] {
+                                    return LogShare{asking.log_part, asking.stored ? 0 : asking.bytes / 10};
+                                  }},
                              last_session_, asking.free_bytes);
   }
   // The reason of a refusal; "" for a grant.

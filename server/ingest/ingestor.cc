@@ -61,12 +61,13 @@ CrashBytes BytesOfCrash(const Session& session, const std::vector<StoredPack>& p
   return bytes;
 }
 
+LogShare LogShareOf(const ChunkLedger& ledger, const Manifest& manifest) {
+  return {.part = LogPartOf(manifest),
+          .to_bring = BytesIn(MissingOf(ledger, manifest, SessionWant::kLogOnly), manifest)};
+}
+
 AskingCrash Asking(const DeviceId& device, const CrashUid& uid, const CrashOffer& offer) {
-  return {.device = &device,
-          .uid = &uid,
-          .hints = &offer.hints,
-          .log_part = LogPartOf(offer.manifest),
-          .bytes = RawBytes(offer.manifest)};
+  return {.device = &device, .uid = &uid, .hints = &offer.hints, .bytes = RawBytes(offer.manifest)};
 }
 
 void SayTerms(const SessionTerms& terms, SessionStatus* status) {
@@ -170,7 +171,7 @@ absl::StatusOr<SessionStatus> Ingestor::Open(const DeviceId& device, const Crash
   AskingCrash asking = Asking(device, uid, offer);
   const ChunkLedger nothing;
   asking.all_to_bring = asking.bytes;
-  asking.log_to_bring = BytesIn(MissingOf(nothing, offer.manifest, SessionWant::kLogOnly), offer.manifest);
+  asking.log = [&] { return LogShareOf(nothing, offer.manifest); };
   const SessionId fresh = NewSessionId();
   ASSIGN_OR_RETURN(const Grant grant, Decide(asking, fresh));
   const auto begun = BeginSession(device, offer, grant.terms, fresh);
@@ -227,7 +228,7 @@ absl::StatusOr<SessionStatus> Ingestor::AskForRest(const Session& session, const
   AskingCrash asking = Asking(session.device, uid, offer);
   asking.stored = true;
   asking.all_to_bring = BytesIn(all, session.manifest);
-  asking.log_to_bring = BytesIn(MissingOf(ledger, session.manifest, SessionWant::kLogOnly), session.manifest);
+  asking.log = [&] { return LogShareOf(ledger, session.manifest); };
   const auto grant = Decide(asking, session.id);
   // Not wanted by now: what is here is here.
   if (absl::IsPermissionDenied(grant.status())) return stored;
