@@ -62,6 +62,8 @@ class CrowdChapter:
         b6 = self.found["overload"]
         lines = ["## B6: overload", "", "![goodput](benchmarks-overload.svg)", "",
                  f"Crashes of 2 MiB happen at a fixed rate, up to {overload.DEVICES} uploads at once; who is refused comes back exactly when told to. "
+                 "The server and its database have one core and the generator the other, in all cells, the capacity's included: what a refusal "
+                 "costs devices is theirs. All devices have connected before the clock runs. "
                  "*Goodput*: stored per second while crashes were offered, but for the first two seconds. *Drain*: what was under way at the end still took so long. "
                  "*Well again*: seconds after that until all of an offer of 30 % is stored within its second.", "",
                  "| offered | crashes/s | goodput/s | p50 / p99 ms | refused (delay asked for, s) | refused for good | failed | still waiting | drain s | well again s |",
