@@ -54,7 +54,7 @@ ABSL_FLAG(uint64_t, max_analysis_backlog, 20'000,
           "No crash is let in while more than so many wait for analysis.");
 ABSL_FLAG(absl::Duration, long_wait, absl::Milliseconds(150),
           "Fewer crashes are let in at a time while the server's own part of a step takes longer than this.");
-ABSL_FLAG(int, workers, 8, "Threads that verify chunks and wait for the disk and the database.");
+ABSL_FLAG(int, workers, 48, "Threads that wait for the disk and the database.");
 ABSL_FLAG(absl::Duration, session_ttl, absl::Hours(7 * 24), "How long a broken-off upload can resume.");
 ABSL_FLAG(absl::Duration, stall, absl::Seconds(60),
           "An upload on which no chunk comes for this long is ended; its device may resume it.");

@@ -4,8 +4,10 @@
 #include <signal.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdio>
 #include <optional>
+#include <thread>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
@@ -52,6 +54,9 @@ constexpr int kArchiveThreads = 4;
 constexpr absl::Duration kDrain = absl::Seconds(5);
 // sysexits.h's EX_TEMPFAIL: start it again.
 constexpr int kWatchdogGaveUp = 75;
+
+// As many as can compute at once. One more core is of use to nobody when there is but one.
+int Verifiers() { return static_cast<int>(std::max(2u, std::thread::hardware_concurrency())); }
 
 // The rims and server/metrics do not know each other.
 class RpcCounter : public RpcMetrics {
@@ -162,7 +167,7 @@ absl::Status Serve(const ServerOptions& options, const sigset_t& stop_signals) {
   Archive archive(index, store, &opener);
 
   IngestCounter ingest_counter(&metrics, admission->admission()->in_flight(), clock);
-  Rim ingest_rim(options.workers, kMaxCalls, clock, &ingest_counter);
+  Rim ingest_rim(options.workers, kMaxCalls, clock, &ingest_counter, Verifiers());
   IngestService ingest_service(&ingest_rim, &ingestor);
   const RpcLimits device_limits{.max_message_bytes = kDeviceMessage,
                                 .buffer_bytes = kDeviceBuffers,

@@ -45,8 +45,8 @@ struct ServerOptions {
   AdmissionLimits admission;
   // Says what a rules file means, and serves nothing. Empty: serve.
   std::string check_rules;
-  // Threads that verify chunks and wait for disk and database.
-  int workers = 8;
+  // Threads that wait for disk and database. Verifying has threads of its own, as many as there are cores.
+  int workers = 48;
   absl::Duration session_ttl = absl::Hours(7 * 24);
   // An upload on which no chunk comes for so long is ended.
   absl::Duration stall = absl::Seconds(60);

@@ -2,6 +2,7 @@
 
 #include <signal.h>
 
+#include <algorithm>
 #include <string>
 
 #include "base/log.h"
@@ -13,6 +14,8 @@
 namespace corefleet {
 namespace {
 
+// Of the workers, who mostly share transactions: more connections would only compete, and cost memory.
+constexpr int kConnections = 8;
 constexpr int kTries = 30;
 constexpr absl::Duration kBetweenTries = absl::Seconds(1);
 
@@ -26,7 +29,7 @@ bool StopIsPending() {
 
 absl::StatusOr<std::unique_ptr<CrashIndex>> OpenIndex(const std::string& connection, int workers,
                                                       Clock* clock) {
-  const PostgresCrashIndexOptions options{.max_connections = workers + 4};
+  const PostgresCrashIndexOptions options{.max_connections = std::min(workers, kConnections) + 4};
   for (int left = kTries - 1;; --left) {
     auto index = PostgresCrashIndex::Open(connection, options);
     if (index.ok()) return std::unique_ptr<CrashIndex>(*std::move(index));

@@ -30,6 +30,9 @@ class DeviceCaller {
   // they exist is nobody else's knowledge.
   bool MayAct(const DeviceId& device) const;
 
+  // The device that the caller is, and speaks for alone; null for who may speak for others.
+  const DeviceId* only() const { return certified_ && !for_others_ ? &*certified_ : nullptr; }
+
  private:
   DeviceCaller(std::optional<DeviceId> certified, bool for_others)
       : certified_(std::move(certified)), for_others_(for_others) {}

@@ -61,8 +61,13 @@ class SessionWriter {
   //   ABORTED           the session has this chunk with another digest
   absl::Status Add(ReceivedChunk chunk);
 
+  const SessionId& session() const { return session_.id; }
+  const DeviceId& device() const { return session_.device; }
+
   // True when what is held should be flushed now.
   bool full() const;
+  // As they will be stored. 0 when nothing is held.
+  uint64_t held_bytes() const { return held_bytes_; }
 
   // Makes durable what is held. Nothing is acknowledged unless it returns OK.
   //   UNAVAILABLE, UNKNOWN  the store or the database does not answer

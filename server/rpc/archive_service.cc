@@ -56,11 +56,11 @@ struct Reader {
 
 // Sends a source that `open` finds at the first step, on a worker.
 grpc::ServerWriteReactor<v1::ReadArtifactResponse>* SendBytes(
-    Rim* rim, absl::string_view method,
+    grpc::CallbackServerContext* context, Rim* rim, absl::string_view method,
     std::function<absl::StatusOr<std::shared_ptr<const ByteSource>>()> open, uint64_t offset,
     uint64_t length) {
   return StreamReactor<v1::ReadArtifactResponse>::Start(
-      rim, method,
+      context, rim, method,
       [open = std::move(open), offset, length, stream = std::optional<ByteStream>()](
           v1::ReadArtifactResponse* response) mutable -> absl::StatusOr<bool> {
         if (!stream) {
@@ -121,7 +121,7 @@ grpc::ServerUnaryReactor* ArchiveService::GetCrash(grpc::CallbackServerContext* 
 grpc::ServerWriteReactor<v1::GetLogResponse>* ArchiveService::GetLog(grpc::CallbackServerContext* context,
                                                                      const v1::GetLogRequest* request) {
   return StreamReactor<v1::GetLogResponse>::Start(
-      rim_, "GetLog",
+      context, rim_, "GetLog",
       [this, caller = access_->Admit(*context, "GetLog"), id = request->id(),
        log = std::shared_ptr<const KernelLog>(),
        next = size_t{0}](v1::GetLogResponse* response) mutable -> absl::StatusOr<bool> {
@@ -146,7 +146,7 @@ grpc::ServerWriteReactor<v1::ReadArtifactResponse>* ArchiveService::ReadArtifact
     if (RoleToRead(kind) > EngineerRole::kViewer) reader.Leaves(crash, ArtifactName(kind));
     return archive_->Artifact(crash.ToString(), kind);
   };
-  return SendBytes(rim_, "ReadArtifact", open, request->offset(), request->length());
+  return SendBytes(context, rim_, "ReadArtifact", open, request->offset(), request->length());
 }
 
 grpc::ServerWriteReactor<v1::ReadArtifactResponse>* ArchiveService::ReadRegion(
@@ -158,7 +158,7 @@ grpc::ServerWriteReactor<v1::ReadArtifactResponse>* ArchiveService::ReadRegion(
     reader.Leaves(crash, absl::StrCat("region ", region.substr(0, kLoggedName)));
     return archive_->Region(crash.ToString(), region);
   };
-  return SendBytes(rim_, "ReadRegion", open, request->offset(), request->length());
+  return SendBytes(context, rim_, "ReadRegion", open, request->offset(), request->length());
 }
 
 grpc::ServerUnaryReactor* ArchiveService::ReadMemory(grpc::CallbackServerContext* context,

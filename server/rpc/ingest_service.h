@@ -4,6 +4,7 @@
 #include "corefleet/v1/ingest.grpc.pb.h"
 #include "server/ingest/ingestor.h"
 #include "server/rpc/rim.h"
+#include "server/rpc/upload_streams.h"
 
 namespace corefleet {
 
@@ -33,6 +34,7 @@ class IngestService final : public v1::CrashIngest::CallbackService {
 
   Rim* const rim_;
   Ingestor* const ingestor_;
+  UploadStreams streams_;
 };
 
 }  // namespace corefleet

@@ -431,7 +431,7 @@ TEST_F(IngestServiceTest, OutagesAreUnavailableAndAcknowledgeNothing) {
 TEST_F(IngestServiceTest, TwoStreamsMayWorkOnOneSession) {
   const std::string session = Begin();
   std::vector<std::thread> threads;
-  for (int i = 0; i < 4; ++i) {
+  for (int i = 0; i < 2; ++i) {
     threads.emplace_back([&] { EXPECT_TRUE(Put(AllChunks(session)).ok()); });
   }
   for (std::thread& thread : threads) thread.join();
@@ -441,14 +441,20 @@ TEST_F(IngestServiceTest, TwoStreamsMayWorkOnOneSession) {
 
 TEST_F(IngestServiceTest, TwoHundredSlowStreamsHoldNoThreadAndNoBudget) {
   const std::string session = Begin();
+  std::vector<std::string> sessions;
   std::vector<std::unique_ptr<grpc::ClientContext>> contexts;
   std::vector<std::unique_ptr<Stream>> streams;
   for (int i = 0; i < 200; ++i) {
+    v1::BeginCrashRequest announcement = Announce(crash_);
+    announcement.set_device(absl::StrCat("slow-", i));
+    v1::BeginCrashResponse begun;
+    ASSERT_TRUE(Begin(announcement, &begun).ok());
+    sessions.push_back(begun.session());
     contexts.push_back(std::make_unique<grpc::ClientContext>());
     Bound(contexts.back().get());
     streams.push_back(stub_->PutChunks(contexts.back().get()));
     v1::PutChunksRequest request;
-    request.set_session(session);
+    request.set_session(sessions.back());
     *request.add_chunks() = ChunkOf(0, i % 3);
     ASSERT_TRUE(streams.back()->Write(request));
   }
@@ -464,6 +470,121 @@ TEST_F(IngestServiceTest, TwoHundredSlowStreamsHoldNoThreadAndNoBudget) {
   }
   v1::FinishCrashResponse finished;
   EXPECT_TRUE(Finish(session, &finished).ok());
+}
+
+// A device that lost its network comes back while its old streams still hang.
+TEST_F(IngestServiceTest, TheNewestStreamsOfASessionGoOnAndTheOldestEnds) {
+  const std::string session = Begin();
+  std::vector<std::unique_ptr<grpc::ClientContext>> contexts;
+  std::vector<std::unique_ptr<Stream>> streams;
+  v1::PutChunksResponse response;
+  for (uint64_t i = 0; i < 3; ++i) {
+    contexts.push_back(std::make_unique<grpc::ClientContext>());
+    Bound(contexts.back().get());
+    streams.push_back(stub_->PutChunks(contexts.back().get()));
+    v1::PutChunksRequest request;
+    request.set_session(session);
+    *request.add_chunks() = ChunkOf(0, i);
+    request.set_flush(true);
+    ASSERT_TRUE(streams.back()->Write(request));
+    ASSERT_TRUE(streams.back()->Read(&response));
+  }
+  EXPECT_FALSE(streams[0]->Read(&response));
+  EXPECT_EQ(streams[0]->Finish().error_code(), grpc::StatusCode::ABORTED);
+  for (int i : {1, 2}) {
+    streams[i]->WritesDone();
+    EXPECT_TRUE(streams[i]->Finish().ok());
+  }
+  v1::GetSessionResponse left;
+  ASSERT_TRUE(GetSession(session, &left).ok());
+  ASSERT_EQ(left.missing_size(), 1) << "the work of all three counts";
+  EXPECT_EQ(left.missing(0).region(), 1u);
+}
+
+TEST_F(IngestServiceTest, ADeviceHasAFewStreamsAndOthersAreNotHeldUpByThem) {
+  std::vector<std::unique_ptr<grpc::ClientContext>> contexts;
+  std::vector<std::unique_ptr<Stream>> streams;
+  const size_t most = UploadStreams::Limits().of_device;
+  v1::PutChunksRequest request;
+  for (size_t i = 0; i <= most; ++i) {
+    const AnnouncedCrash crash({AnnouncedCrash::Noise(100, 100 + i)});
+    v1::BeginCrashResponse begun;
+    ASSERT_TRUE(Begin(Announce(crash), &begun).ok());
+    request.set_session(begun.session());
+    request.clear_chunks();
+    *request.add_chunks() = ToChunk(OwnedChunk(crash, 0, 0));
+    request.set_flush(true);
+    if (i == most) break;
+    contexts.push_back(std::make_unique<grpc::ClientContext>());
+    Bound(contexts.back().get());
+    streams.push_back(stub_->PutChunks(contexts.back().get()));
+    ASSERT_TRUE(streams.back()->Write(request));
+    v1::PutChunksResponse response;
+    ASSERT_TRUE(streams.back()->Read(&response));
+  }
+  grpc::ClientContext context;
+  Bound(&context);
+  auto refused = stub_->PutChunks(&context);
+  refused->Write(request);
+  EXPECT_EQ(refused->Finish().error_code(), grpc::StatusCode::RESOURCE_EXHAUSTED);
+  EXPECT_EQ(context.GetServerTrailingMetadata().count("grpc-retry-pushback-ms"), 1u);
+  v1::BeginCrashRequest other = Announce(crash_);
+  other.set_device("pixel-8");
+  v1::BeginCrashResponse begun;
+  ASSERT_TRUE(Begin(other, &begun).ok());
+  EXPECT_TRUE(Put(AllChunks(begun.session())).ok());
+  streams[0]->WritesDone();
+  EXPECT_TRUE(streams[0]->Finish().ok());
+  EXPECT_TRUE(Put(request).ok()) << "one has ended";
+  for (size_t i = 1; i < most; ++i) {
+    streams[i]->WritesDone();
+    EXPECT_TRUE(streams[i]->Finish().ok());
+  }
+}
+
+TEST_F(IngestServiceTest, AFlushWithEveryChunkIsSlowedAndAllOfItAcknowledged) {
+  const AnnouncedCrash crash({AnnouncedCrash::Noise(200 * kChunkBytes, 7)});
+  v1::BeginCrashResponse begun;
+  ASSERT_TRUE(Begin(Announce(crash), &begun).ok());
+  grpc::ClientContext context;
+  Bound(&context);
+  auto stream = stub_->PutChunks(&context);
+  v1::PutChunksRequest request;
+  request.set_session(begun.session());
+  request.set_flush(true);
+  for (uint64_t i = 0; i < 200; ++i) {
+    request.clear_chunks();
+    *request.add_chunks() = ToChunk(OwnedChunk(crash, 0, i));
+    ASSERT_TRUE(stream->Write(request));
+  }
+  stream->WritesDone();
+  uint64_t acknowledged = 0;
+  v1::PutChunksResponse response;
+  while (stream->Read(&response)) {
+    for (const v1::ChunkRange& range : response.durable()) acknowledged += range.count();
+  }
+  EXPECT_TRUE(stream->Finish().ok());
+  EXPECT_EQ(acknowledged, 200u);
+}
+
+TEST_F(IngestServiceTest, AMessageLargerThanAPackIsStoredInSeveral) {
+  Rim rim(2, 1000, &clock_, &metrics_, /*verifiers=*/1);
+  IngestLimits limits;
+  limits.flush_bytes = 1;
+  Ingestor ingestor({.index = &index_, .store = &store_, .clock = &clock_, .metrics = &ingest_metrics_},
+                    limits);
+  IngestService service(&rim, &ingestor);
+  auto server = RpcServer::Start("127.0.0.1:0", &service, v1::CrashIngest::service_full_name(), RpcLimits());
+  ASSERT_TRUE(server.ok());
+  stub_ =
+      v1::CrashIngest::NewStub(grpc::CreateChannel((*server)->address(), grpc::InsecureChannelCredentials()));
+  v1::PutChunksRequest request = AllChunks(Begin());
+  request.set_finish(true);
+  uint64_t acknowledged = 0;
+  v1::PutChunksResponse last;
+  EXPECT_TRUE(Put(request, &acknowledged, &last).ok());
+  EXPECT_EQ(acknowledged, 4u);
+  EXPECT_TRUE(last.has_finished());
 }
 
 TEST_F(IngestServiceTest, CancellationAtAnyPointLeavesAWorkingServer) {
@@ -633,6 +754,10 @@ TEST_F(IngestServiceTest, TooManyCallsAreRefused) {
   v1::GetSessionRequest question;
   EXPECT_EQ(stub->GetSession(&context, question, &response).error_code(),
             grpc::StatusCode::RESOURCE_EXHAUSTED);
+  grpc::ClientContext refused;
+  Bound(&refused);
+  EXPECT_EQ(stub->PutChunks(&refused)->Finish().error_code(), grpc::StatusCode::RESOURCE_EXHAUSTED);
+  EXPECT_EQ(refused.GetServerTrailingMetadata().count("grpc-retry-pushback-ms"), 1u) << "a stream's refusal";
   open->WritesDone();
   EXPECT_TRUE(open->Finish().ok());
 }

@@ -12,6 +12,10 @@
 namespace corefleet {
 namespace {
 
+// A device needs a stream and a call; after it lost its network a few more hang for a while.
+constexpr int kCallsOfDevice = 16;
+constexpr int kCallsOfConnection = 256;
+
 // The bytes live as long as the context, in which gRPC keeps them.
 std::vector<absl::string_view> UrisOf(const grpc::AuthContext& peer) {
   std::vector<absl::string_view> uris;
@@ -35,6 +39,14 @@ absl::StatusOr<DeviceCaller> DeviceCallerOf(const grpc::CallbackServerContext& c
   auto caller = DeviceOfCertificate(UrisOf(*peer));
   if (!caller.ok()) return WithReason(caller.status(), "NOT_AUTHENTICATED");
   return caller;
+}
+
+CallOwner CallOwnerOf(const grpc::CallbackServerContext& context) {
+  const auto caller = DeviceCallerOf(context);
+  if (caller.ok() && caller->only() != nullptr) {
+    return {.name = absl::StrCat("device ", caller->only()->value()), .most = kCallsOfDevice};
+  }
+  return {.name = absl::StrCat("connection ", context.peer()), .most = kCallsOfConnection};
 }
 
 absl::StatusOr<EngineerCaller> EngineerByConnection(const grpc::CallbackServerContext& context) {

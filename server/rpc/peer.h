@@ -10,6 +10,7 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "server/identity/caller.h"
+#include "server/rpc/call_owner.h"
 
 namespace corefleet {
 
@@ -17,7 +18,13 @@ namespace corefleet {
 //   UNAUTHENTICATED  the certificate names nobody; with google.rpc.ErrorInfo, reason NOT_AUTHENTICATED
 absl::StatusOr<DeviceCaller> DeviceCallerOf(const grpc::CallbackServerContext& context);
 
-// The same on the engineers' port, where a connection without TLS is anyone, with every right.
+// Who answers for a call on the devices' port, and how many calls it may have under way: a device by its
+// certificate, whatever connections it comes on; of a gateway, or without TLS, each connection, as many as
+// gRPC's limit of streams gives to whoever keeps to it. A client that never acknowledges that limit is held
+// to this one.
+CallOwner CallOwnerOf(const grpc::CallbackServerContext& context);
+
+// DeviceCallerOf of the engineers' port, where a connection without TLS is anyone, with every right.
 //   UNAUTHENTICATED  there is no certificate, or it names no engineer
 absl::StatusOr<EngineerCaller> EngineerByConnection(const grpc::CallbackServerContext& context);
 

@@ -9,6 +9,7 @@
 #include "base/status_macros.h"
 #include "server/rpc/convert.h"
 #include "server/rpc/peer.h"
+#include "server/rpc/status.h"
 
 namespace corefleet {
 namespace {
@@ -16,13 +17,19 @@ namespace {
 // Ranges that may wait to be written before the stream stops reading: about 64 KiB of them.
 constexpr size_t kMaxWaitingAcks = 4096;
 
+// The wire has no other word for it, and a device that does not know it comes back as after any break.
+absl::Status SupplantedStatus() {
+  return absl::AbortedError(
+      "newer streams of this session have taken its place; what was acknowledged is kept");
+}
+
 }  // namespace
 
-PutChunksReactor* PutChunksReactor::Start(grpc::CallbackServerContext* context, Rim* rim,
-                                          Ingestor* ingestor) {
-  auto reactor = std::shared_ptr<PutChunksReactor>(new PutChunksReactor(context, rim, ingestor));
+PutChunksReactor* PutChunksReactor::Start(grpc::CallbackServerContext* context, const Dependencies& deps) {
+  auto reactor = std::shared_ptr<PutChunksReactor>(new PutChunksReactor(context, deps));
   reactor->self_ = reactor;
   if (absl::Status status = reactor->call_.Admission(); !status.ok()) {
+    AddPushback(status, context);
     reactor->Finish(reactor->call_.End(status));
     return reactor.get();
   }
@@ -35,16 +42,34 @@ PutChunksReactor* PutChunksReactor::Start(grpc::CallbackServerContext* context, 
   return reactor.get();
 }
 
-PutChunksReactor::PutChunksReactor(grpc::CallbackServerContext* context, Rim* rim, Ingestor* ingestor)
-    : context_(context), rim_(rim), ingestor_(ingestor), call_(rim, "PutChunks") {}
+PutChunksReactor::PutChunksReactor(grpc::CallbackServerContext* context, const Dependencies& deps)
+    : context_(context),
+      rim_(deps.rim),
+      ingestor_(deps.ingestor),
+      streams_(deps.streams),
+      call_(deps.rim, "PutChunks", CallOwnerOf(*context)),
+      pace_(deps.rim->clock()->Now()) {}
 
 void PutChunksReactor::OnReadDone(bool ok) {
   {
     absl::MutexLock lock(&mutex_);
     reading_ = false;
-    if (stalled_) return;
+    if (given_up_) return;
   }
-  rim_->pool()->Run([self = self_, ok] { self->Step(ok); });
+  next_chunk_ = 0;
+  // Half-closed by the client, or the connection is lost: either way nothing more comes, and nothing is
+  // thrown away.
+  if (!ok) return Post(rim_->pool(), &PutChunksReactor::EndOfInput);
+  if (writer_ == nullptr) return Post(rim_->pool(), &PutChunksReactor::Open);
+  Post(rim_->verifiers(), &PutChunksReactor::Verify);
+}
+
+void PutChunksReactor::Post(WorkerPool* pool, Part part) {
+  posted_ = rim_->clock()->Now();
+  pool->Run([self = self_, part] {
+    self->rim_->Taken(self->posted_);
+    ((*self).*part)();
+  });
 }
 
 void PutChunksReactor::OnWriteDone(bool ok) {
@@ -56,7 +81,7 @@ void PutChunksReactor::OnWriteDone(bool ok) {
     quiet_alarms_ = 0;
     if (!ok) broken_ = true;
     work = Decide();
-    if (read_waits_ && acks_.empty() && !stalled_) {
+    if (read_waits_ && acks_.empty() && !given_up_) {
       read_waits_ = false;
       reading_ = work.read = true;
     }
@@ -65,25 +90,86 @@ void PutChunksReactor::OnWriteDone(bool ok) {
   Perform(work, end);
 }
 
-void PutChunksReactor::Step(bool ok) {
-  // Half-closed by the client, or the connection is lost: either way nothing more comes, and nothing is
-  // thrown away.
-  if (!ok) return EndInput(absl::OkStatus());
-  if (absl::Status status = CatchAll([&] { return Take(&request_); }); !status.ok()) return EndInput(status);
-  if (request_.finish()) return EndInput(absl::OkStatus());
+void PutChunksReactor::Open() {
+  if (absl::Status status = CatchAll([&] { return OpenWriter(); }); !status.ok()) return EndInput(status);
+  Post(rim_->verifiers(), &PutChunksReactor::Verify);
+}
+
+void PutChunksReactor::Verify() {
+  if (absl::Status status = CatchAll([&] { return VerifyChunks(); }); !status.ok()) {
+    // What was verified before it is made durable, which may wait.
+    rim_->pool()->Run([self = self_, status] { self->EndInput(status); });
+    return;
+  }
+  AfterVerifying();
+}
+
+absl::Status PutChunksReactor::VerifyChunks() {
+  if (next_chunk_ == 0) RETURN_IF_ERROR(CheckRequest());
+  while (next_chunk_ < request_.chunks_size() && !writer_->full()) {
+    RETURN_IF_ERROR(writer_->Add(TakeFromProto(request_.mutable_chunks(next_chunk_++))));
+  }
+  return absl::OkStatus();
+}
+
+void PutChunksReactor::AfterVerifying() {
+  // Whether the writer is full depends on others too: chunks that are left say that it was.
+  const bool chunks_left = next_chunk_ < request_.chunks_size();
+  if (chunks_left || writer_->full() || request_.finish()) {
+    return Post(rim_->pool(), &PutChunksReactor::Store);
+  }
+  if (!request_.flush() || writer_->held_bytes() == 0) return EndStep();
+  const absl::Duration pause = pace_.Ask(writer_->held_bytes(), rim_->clock()->Now());
+  if (pause > absl::ZeroDuration()) return StoreAfter(pause);
+  Post(rim_->pool(), &PutChunksReactor::Store);
+}
+
+// Nothing is read meanwhile, so its device waits too.
+void PutChunksReactor::StoreAfter(absl::Duration pause) {
+  const int64_t wait_ms = std::max<int64_t>(1, absl::ToInt64Milliseconds(pause));
+  pause_ = std::make_unique<grpc::Alarm>();
+  pause_->Set(gpr_time_from_millis(wait_ms, GPR_TIMESPAN),
+              [self = self_](bool) { self->Post(self->rim_->pool(), &PutChunksReactor::Store); });
+}
+
+void PutChunksReactor::Store() {
+  const absl::Status status = CatchAll([&] { return writer_->Flush(); });
+  if (!status.ok()) return EndInput(status);
+  if (next_chunk_ < request_.chunks_size()) return Post(rim_->verifiers(), &PutChunksReactor::Verify);
+  if (!request_.finish()) return EndStep();
+  EndInput(CatchAll([&] { return FinishCrash(); }));
+}
+
+void PutChunksReactor::EndStep() {
   const bool brought_chunks = request_.chunks_size() > 0;
   // A stream that waits for its device keeps no message: clearing alone would keep its capacity.
   v1::PutChunksRequest().Swap(&request_);
   Work work;
+  bool supplanted = false;
   {
     absl::MutexLock lock(&mutex_);
+    supplanted = supplanted_;
+    given_up_ |= supplanted_;
     if (brought_chunks) quiet_alarms_ = 0;
     AppendAcks();
     work = Decide();
     read_waits_ = acks_.size() > kMaxWaitingAcks;
-    reading_ = work.read = !read_waits_;
+    reading_ = work.read = !read_waits_ && !supplanted_;
   }
   Perform(work, absl::OkStatus());
+  if (!supplanted) return;
+  rim_->pool()->Run([self = self_] { self->EndInput(SupplantedStatus()); });
+}
+
+void PutChunksReactor::Supplanted() {
+  {
+    absl::MutexLock lock(&mutex_);
+    if (given_up_ || end_.has_value()) return;
+    supplanted_ = true;
+    if (!WaitsForDevice()) return;
+    given_up_ = true;
+  }
+  rim_->pool()->Run([self = self_] { self->EndInput(SupplantedStatus()); });
 }
 
 void PutChunksReactor::SetAlarm() {
@@ -95,8 +181,7 @@ void PutChunksReactor::SetAlarm() {
 
 bool PutChunksReactor::Stalled() {
   // While a step is under way it is the disk that is slow, and not the device.
-  const bool waits_for_device = reading_ || read_waits_ || end_.has_value();
-  return waits_for_device && ++quiet_alarms_ > 2;
+  return (WaitsForDevice() || end_.has_value()) && ++quiet_alarms_ > 2;
 }
 
 void PutChunksReactor::OnAlarm(bool rang) {
@@ -106,9 +191,11 @@ void PutChunksReactor::OnAlarm(bool rang) {
     absl::MutexLock lock(&mutex_);
     ended = end_.has_value();
     cancel = rang && writing_;
+    // Whoever gave up has posted the end already.
+    if (rang && !ended && given_up_) return SetAlarm();
     const bool at_work = !ended || writing_;
     if (rang && at_work && !Stalled()) return SetAlarm();
-    if (rang && !ended) stalled_ = true;
+    if (rang && !ended) given_up_ = true;
   }
   if (rang && !ended) return rim_->pool()->Run([self = self_, cancel] { self->EndStalled(cancel); });
   // The last answer does not go out: its device does not read.
@@ -141,23 +228,15 @@ void PutChunksReactor::PerformWhatIsLeft() {
   Perform(work, end);
 }
 
-absl::Status PutChunksReactor::Take(v1::PutChunksRequest* request) {
-  if (writer_ == nullptr) RETURN_IF_ERROR(OpenWriter(request->session()));
-  if (!request->session().empty() && request->session() != session_) {
+absl::Status PutChunksReactor::CheckRequest() const {
+  if (!request_.session().empty() && request_.session() != session_) {
     return absl::InvalidArgumentError("a stream carries the chunks of one session");
   }
   uint64_t bytes = 0;
-  for (const v1::Chunk& chunk : request->chunks()) bytes += chunk.payload().size();
-  if (bytes > ingestor_->limits().message_bytes) {
-    return absl::InvalidArgumentError(absl::StrCat("a message of ", bytes, " payload bytes is larger than ",
-                                                   ingestor_->limits().message_bytes));
-  }
-  for (v1::Chunk& chunk : *request->mutable_chunks()) {
-    RETURN_IF_ERROR(writer_->Add(TakeFromProto(&chunk)));
-    if (writer_->full()) RETURN_IF_ERROR(writer_->Flush());
-  }
-  if (request->flush() || request->finish()) RETURN_IF_ERROR(writer_->Flush());
-  return request->finish() ? FinishCrash() : absl::OkStatus();
+  for (const v1::Chunk& chunk : request_.chunks()) bytes += chunk.payload().size();
+  if (bytes <= ingestor_->limits().message_bytes) return absl::OkStatus();
+  return absl::InvalidArgumentError(absl::StrCat("a message of ", bytes, " payload bytes is larger than ",
+                                                 ingestor_->limits().message_bytes));
 }
 
 // Whatever fails here, the chunks are acknowledged all the same, and the device asks again with FinishCrash,
@@ -169,11 +248,16 @@ absl::Status PutChunksReactor::FinishCrash() {
   return absl::OkStatus();
 }
 
-absl::Status PutChunksReactor::OpenWriter(const std::string& session) {
-  if (session.empty()) return absl::InvalidArgumentError("the first message names the session");
+absl::Status PutChunksReactor::OpenWriter() {
+  if (request_.session().empty()) return absl::InvalidArgumentError("the first message names the session");
   ASSIGN_OR_RETURN(const DeviceCaller caller, DeviceCallerOf(*context_));
-  ASSIGN_OR_RETURN(writer_, ingestor_->OpenWriter(caller, session));
-  session_ = session;
+  ASSIGN_OR_RETURN(auto writer, ingestor_->OpenWriter(caller, request_.session()));
+  const auto supplant = [weak = std::weak_ptr<PutChunksReactor>(self_)] {
+    if (const auto self = weak.lock()) self->Supplanted();
+  };
+  ASSIGN_OR_RETURN(place_, streams_->Enter(writer->session(), writer->device(), supplant));
+  writer_ = std::move(writer);
+  session_ = request_.session();
   return absl::OkStatus();
 }
 
@@ -189,6 +273,7 @@ void PutChunksReactor::EndInput(const absl::Status& status) {
     work = Decide();
   }
   writer_.reset();
+  place_.reset();
   Perform(work, end);
 }
 
@@ -223,7 +308,9 @@ void PutChunksReactor::Perform(const Work& work, const absl::Status& end) {
   // Not under the lock, for its callback takes it.
   if (work.silence != nullptr) work.silence->Cancel();
   if (work.read) StartRead(&request_);
-  if (work.finish) Finish(call_.End(end));
+  if (!work.finish) return;
+  AddPushback(end, context_);
+  Finish(call_.End(end));
 }
 
 }  // namespace corefleet

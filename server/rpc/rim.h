@@ -5,16 +5,24 @@
 
 #include <atomic>
 #include <exception>
+#include <memory>
+#include <optional>
 #include <random>
+#include <string>
 #include <utility>
 
+#include "absl/base/thread_annotations.h"
+#include "absl/container/flat_hash_map.h"
 #include "absl/status/status.h"
+#include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
+#include "absl/synchronization/mutex.h"
 #include "absl/time/time.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/worker_pool.h"
 #include "server/admission/refusal.h"
+#include "server/rpc/call_owner.h"
 #include "server/rpc/status.h"
 
 namespace corefleet {
@@ -25,7 +33,7 @@ class RpcMetrics {
   virtual ~RpcMetrics() = default;
   // `method` is one of the services' method names.
   virtual void RpcDone(absl::string_view method, absl::StatusCode code, absl::Duration took) {}
-  // A unary call waited so long until a worker took it.
+  // A unary call, or a step of a stream, waited so long until a worker took it.
   virtual void Waited(absl::Duration wait) {}
 };
 
@@ -45,28 +53,52 @@ absl::Status CatchAll(Fn&& fn) {
 }
 
 // What every call of one port shares: the threads that may block, and how many calls may be under way.
+//
+// There are two kinds of threads. Many wait, for the disk and for the database, so that whoever waits for one
+// sync or one commit does not keep others from sharing it. A few, about as many as there are cores, verify:
+// more of them would only take the cores from each other, and each keeps what it needs to inflate.
 // Thread-safe.
 class Rim {
  public:
-  Rim(int threads, int max_calls, const Clock* clock, RpcMetrics* metrics)
-      : max_calls_(max_calls), clock_(clock), metrics_(metrics), pool_(threads) {}
+  // `threads` wait; without `verifiers` of their own they do all there is to do.
+  Rim(int threads, int max_calls, const Clock* clock, RpcMetrics* metrics, int verifiers = 0)
+      : max_calls_(max_calls), clock_(clock), metrics_(metrics), pool_(threads) {
+    if (verifiers > 0) verifiers_.emplace(verifiers);
+  }
 
+  // For what waits.
   WorkerPool* pool() { return &pool_; }
+  // For what computes and never waits.
+  WorkerPool* verifiers() { return verifiers_ ? &*verifiers_ : &pool_; }
+
+  const Clock* clock() const { return clock_; }
+  // A step was posted at `since`, and a worker has taken it.
+  void Taken(absl::Time since) const { metrics_->Waited(clock_->Now() - since); }
 
   // One call, from its start to its end. The destructor of what Enter gives may run anywhere.
   class Call {
    public:
-    Call(Rim* rim, absl::string_view method) : rim_(rim), method_(method), start_(rim->clock_->Now()) {
-      admitted_ = rim_->calls_.fetch_add(1) < rim_->max_calls_;
+    Call(Rim* rim, absl::string_view method, CallOwner owner = {})
+        : rim_(rim), method_(method), owner_(std::move(owner)), start_(rim->clock_->Now()) {
+      room_ = rim_->calls_.fetch_add(1) < rim_->max_calls_;
+      own_room_ = rim_->Enter(owner_);
     }
-    ~Call() { rim_->calls_.fetch_sub(1); }
+    ~Call() {
+      rim_->calls_.fetch_sub(1);
+      rim_->Leave(owner_);
+    }
     Call(const Call&) = delete;
     Call& operator=(const Call&) = delete;
 
-    // RESOURCE_EXHAUSTED, with TOO_MANY_CALLS and a delay, if the port has too many calls already.
-    absl::Status Admission() const { return admitted_ ? absl::OkStatus() : RefusedStatus(TooManyCalls()); }
+    // RESOURCE_EXHAUSTED, with TOO_MANY_CALLS and a delay, if the port, or the call's owner, has too many
+    // calls already.
+    absl::Status Admission() const {
+      if (room_ && own_room_) return absl::OkStatus();
+      return RefusedStatus(room_ ? TooManyCalls("this caller", "calls_of_one")
+                                 : TooManyCalls("the server", "max_calls"));
+    }
     // A worker has taken the call.
-    void Taken() const { rim_->metrics_->Waited(rim_->clock_->Now() - start_); }
+    void Taken() const { rim_->Taken(start_); }
     // Counts the call's end. Call it once, before Finish.
     grpc::Status End(const absl::Status& status) {
       rim_->metrics_->RpcDone(method_, status.code(), rim_->clock_->Now() - start_);
@@ -76,35 +108,54 @@ class Rim {
    private:
     // Calls last milliseconds, but for streams, which end when they stall: a second is what the queue needs.
     // The calls that are refused together must not come back together.
-    Refused TooManyCalls() const {
+    static Refused TooManyCalls(absl::string_view whose, const char* limit) {
       thread_local std::minstd_rand random(std::random_device{}());
       return {.reason = RefusalReason::kTooManyCalls,
-              .message = "the server has too many calls under way",
-              .limit = "max_calls",
+              .message = absl::StrCat(whose, " has too many calls under way"),
+              .limit = limit,
               .delay = absl::Milliseconds(1000 + random() % 4000)};
     }
 
     Rim* const rim_;
     const absl::string_view method_;
+    const CallOwner owner_;
     const absl::Time start_;
-    bool admitted_;
+    bool room_;
+    bool own_room_;
   };
 
  private:
+  bool Enter(const CallOwner& owner) {
+    if (owner.name.empty()) return true;
+    absl::MutexLock lock(&mutex_);
+    return ++calls_of_[owner.name] <= owner.most;
+  }
+  void Leave(const CallOwner& owner) {
+    if (owner.name.empty()) return;
+    absl::MutexLock lock(&mutex_);
+    const auto found = calls_of_.find(owner.name);
+    if (--found->second == 0) calls_of_.erase(found);
+  }
+
   const int max_calls_;
   const Clock* const clock_;
   RpcMetrics* const metrics_;
   std::atomic<int> calls_{0};
-  WorkerPool pool_;  // last: its threads end before anything above does
+  absl::Mutex mutex_;
+  absl::flat_hash_map<std::string, int> calls_of_ ABSL_GUARDED_BY(mutex_);  // of owners that have any
+  // Last: their threads end before anything above does. No call is under way by then, so neither posts to the
+  // other any more.
+  WorkerPool pool_;
+  std::optional<WorkerPool> verifiers_;
 };
 
 // Answers a unary call with what `fn` (returning absl::Status, allowed to block) gives. `method` must live
 // for ever.
 template <typename Fn>
 grpc::ServerUnaryReactor* RunUnary(grpc::CallbackServerContext* context, Rim* rim, absl::string_view method,
-                                   Fn fn) {
+                                   Fn fn, CallOwner owner = {}) {
   grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
-  auto call = std::make_unique<Rim::Call>(rim, method);
+  auto call = std::make_unique<Rim::Call>(rim, method, std::move(owner));
   if (absl::Status status = call->Admission(); !status.ok()) {
     AddPushback(status, context);
     reactor->Finish(call->End(status));

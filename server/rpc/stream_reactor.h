@@ -25,10 +25,12 @@ class StreamReactor final : public grpc::ServerWriteReactor<Response> {
   using Next = absl::AnyInvocable<absl::StatusOr<bool>(Response*)>;
 
   // `method` must live for ever.
-  static StreamReactor* Start(Rim* rim, absl::string_view method, Next next) {
+  static StreamReactor* Start(grpc::CallbackServerContext* context, Rim* rim, absl::string_view method,
+                              Next next) {
     auto reactor = std::shared_ptr<StreamReactor>(new StreamReactor(rim, method, std::move(next)));
     reactor->self_ = reactor;
     if (absl::Status status = reactor->call_.Admission(); !status.ok()) {
+      AddPushback(status, context);
       reactor->Finish(reactor->call_.End(status));
     } else {
       reactor->Post();
