@@ -2,12 +2,11 @@
 
 import os
 import pathlib
-import re
 import shutil
 import tempfile
 import unittest
-import urllib.request
 
+from tests.support import account
 from tests.support.device import Device, Refused
 from tests.support.server import Server, until
 
@@ -36,15 +35,9 @@ class AdmissionCase(unittest.TestCase):
 
     def metric(self, name, **labels):
         """One sample of /metrics, or the sum over the labels that are not given."""
-        with urllib.request.urlopen(f"http://{self.server.addresses['http']}/metrics", timeout=10) as answer:
-            text = answer.read().decode()
-        total, found = 0.0, False
-        for line in text.splitlines():
-            match = re.match(rf"{name}(?:\{{(.*)\}})? (\S+)$", line)
-            if match and all(f'{key}="{value}"' in (match[1] or "") for key, value in labels.items()):
-                total, found = total + float(match[2]), True
-        self.assertTrue(found, f"{name} {labels} is not in /metrics")
-        return total
+        found = account.metric(self.server, name, **labels)
+        self.assertIsNotNone(found, f"{name} {labels} is not in /metrics")
+        return found
 
     def use(self, rules, count):
         """Writes the rules and waits until the server has taken `count` of them up, by itself."""
@@ -53,16 +46,12 @@ class AdmissionCase(unittest.TestCase):
 
     def account(self):
         """offered, accepted, refused, expired, pending, of one scrape."""
-        with urllib.request.urlopen(f"http://{self.server.addresses['http']}/metrics", timeout=10) as answer:
-            text = answer.read().decode()
-        def total(name):
-            return sum(float(value) for value in re.findall(rf"^corefleet_ingest_{name}(?:\{{.*\}})? (\S+)$", text, re.M))
-        return [total(name) for name in ("offered_total", "accepted_total", "refused_total", "expired_total", "pending")]
+        return account.account(self.server)
 
     def assert_balance(self, offered):
         def settled():
-            account = self.account()
-            return account if account[0] == offered else None
+            counted = self.account()
+            return counted if counted[0] == offered else None
         found = until(settled, f"{offered} offers are counted", 15)
         self.assertEqual(found[0], sum(found[1:]), found)
         return found
