@@ -282,7 +282,8 @@ class Round:
         def read():
             text = urllib.request.urlopen(f"http://{self.server.addresses['http']}/metrics", timeout=10).read().decode()
             return {name: float(value) for name, value in
-                    re.findall(r"^(corefleet_\w*_difference(?:\{[^}]*\})?) (\S+)$", text, re.MULTILINE)}
+                    re.findall(r"^(corefleet_(?:\w*_difference|reconcile_lost_\w+|reconcile_unreadable_segments)(?:\{[^}]*\})?)"
+                               r" (\S+)$", text, re.MULTILINE)}
         try:
             until(lambda: all(value == 0 for value in read().values()), "the accounts agree", 20)
         except AssertionError:
