@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "absl/base/thread_annotations.h"
+#include "absl/container/flat_hash_map.h"
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
 #include "absl/synchronization/mutex.h"
@@ -24,32 +25,52 @@ struct StoredChunk {
   PackEntry entry;
 };
 
-// The last few chunks that were read, of all regions of one set. Thread-safe.
+// The chunks that were read last, of all regions of one set. Thread-safe.
+//
+// Bounded by bytes and not by number: most regions of a crash are a few bytes long, and a reader comes back
+// to each of them several times.
 class ChunkCache {
  public:
   using Key = std::pair<uint32_t, uint64_t>;  // region, chunk
 
+  explicit ChunkCache(uint64_t room) : room_(room) {}
+
   ChunkBytes Find(Key key) {
     absl::MutexLock lock(&mutex_);
-    for (auto it = chunks_.begin(); it != chunks_.end(); ++it) {
-      if (it->first != key) continue;
-      chunks_.splice(chunks_.begin(), chunks_, it);
-      return it->second;
-    }
-    return nullptr;
+    const auto found = by_key_.find(key);
+    if (found == by_key_.end()) return nullptr;
+    chunks_.splice(chunks_.begin(), chunks_, found->second);
+    return chunks_.front().second;
   }
 
   void Insert(Key key, ChunkBytes bytes) {
     absl::MutexLock lock(&mutex_);
+    if (by_key_.contains(key)) return;  // another reader was faster
+    used_ += CostOf(*bytes);
     chunks_.emplace_front(key, std::move(bytes));
-    if (chunks_.size() > kChunks) chunks_.pop_back();
+    by_key_.emplace(key, chunks_.begin());
+    while (used_ > room_ && chunks_.size() > 1) DropOldest();
   }
 
  private:
-  static constexpr size_t kChunks = 16;  // 1 MiB
+  // A chunk of one byte takes more than that.
+  static constexpr uint64_t kEntryBytes = 192;
 
+  static uint64_t CostOf(const std::vector<uint8_t>& bytes) { return bytes.size() + kEntryBytes; }
+
+  void DropOldest() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
+    used_ -= CostOf(*chunks_.back().second);
+    by_key_.erase(chunks_.back().first);
+    chunks_.pop_back();
+  }
+
+  using Chunks = std::list<std::pair<Key, ChunkBytes>>;
+
+  const uint64_t room_;
   absl::Mutex mutex_;
-  std::list<std::pair<Key, ChunkBytes>> chunks_ ABSL_GUARDED_BY(mutex_);
+  Chunks chunks_ ABSL_GUARDED_BY(mutex_);  // the one read last at the front
+  absl::flat_hash_map<Key, Chunks::iterator> by_key_ ABSL_GUARDED_BY(mutex_);
+  uint64_t used_ ABSL_GUARDED_BY(mutex_) = 0;
 };
 
 // A region in packs. Thread-safe.
@@ -152,10 +173,11 @@ void CutAtGap(std::vector<StoredChunk>* chunks) {
 
 }  // namespace
 
-absl::StatusOr<StoredRegions> OpenStoredRegions(const CrashContents& contents, PackStore* store) {
+absl::StatusOr<StoredRegions> OpenStoredRegions(const CrashContents& contents, PackStore* store,
+                                                uint64_t cache_bytes) {
   const Manifest& manifest = contents.manifest;
   ASSIGN_OR_RETURN(std::vector<std::vector<StoredChunk>> chunks, SortByRegion(manifest, contents.packs));
-  const auto cache = std::make_shared<ChunkCache>();
+  const auto cache = std::make_shared<ChunkCache>(cache_bytes);
   StoredRegions regions;
   uint64_t here = 0;
   for (uint32_t i = 0; i < manifest.regions.size(); ++i) {

@@ -30,12 +30,15 @@ struct StoredRegions {
 };
 
 // The region set of a stored crash, read on demand from its packs: a region's source fetches, inflates and
-// verifies one chunk at a time and keeps the last few. `store` must outlive the set. Where several packs hold
-// the same chunk the first one counts.
+// verifies one chunk at a time. The chunks read last are kept, `cache_bytes` of them for all regions together
+// (one chunk at least): what is read again while it is kept costs a copy. `store` must outlive the set. Where
+// several packs hold the same chunk the first one counts.
 //   DATA_LOSS  a pack holds what is no part of the manifest, or the packs hold less than the crash had when
 //   it
 //              was finished
-absl::StatusOr<StoredRegions> OpenStoredRegions(const CrashContents& contents, PackStore* store);
+inline constexpr uint64_t kChunkCacheBytes = 1 << 20;
+absl::StatusOr<StoredRegions> OpenStoredRegions(const CrashContents& contents, PackStore* store,
+                                                uint64_t cache_bytes = kChunkCacheBytes);
 
 }  // namespace corefleet
 

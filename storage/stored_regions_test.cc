@@ -40,11 +40,12 @@ class StoredRegionsTest : public testing::Test {
     packs_.push_back({*store_.Put(BytesOf(pack.bytes)), pack.entries});
   }
 
-  absl::StatusOr<StoredRegions> OpenAll() {
-    return OpenStoredRegions({.manifest = manifest_, .packs = packs_, .here_bytes = here_bytes_}, &store_);
+  absl::StatusOr<StoredRegions> OpenAll(uint64_t cache_bytes = kChunkCacheBytes) {
+    return OpenStoredRegions({.manifest = manifest_, .packs = packs_, .here_bytes = here_bytes_}, &store_,
+                             cache_bytes);
   }
-  absl::StatusOr<RegionSet> Open() {
-    auto opened = OpenAll();
+  absl::StatusOr<RegionSet> Open(uint64_t cache_bytes = kChunkCacheBytes) {
+    auto opened = OpenAll(cache_bytes);
     if (!opened.ok()) return opened.status();
     return opened->set;
   }
@@ -58,6 +59,32 @@ class StoredRegionsTest : public testing::Test {
   std::vector<StoredPack> packs_;
   uint64_t here_bytes_ = 0;
 };
+
+TEST_F(StoredRegionsTest, WhatFitsIntoTheCacheIsFetchedOnce) {
+  constexpr uint32_t kRegions = 200;
+  std::vector<std::pair<uint32_t, uint64_t>> chunks;
+  for (uint32_t i = 0; i < kRegions; ++i) {
+    AddRegion(8);
+    chunks.push_back({i, 0});
+  }
+  AddPack(chunks);
+  const RegionSet set = *Open(1 << 20);
+  for (const Region& region : set.regions) Shown(region);
+  store_.SetReadStatus(absl::UnavailableError("away"));
+  for (uint32_t i = 0; i < kRegions; ++i) EXPECT_EQ(Shown(set.regions[i]), content_[i]) << i;
+}
+
+TEST_F(StoredRegionsTest, TheCacheKeepsWhatWasReadLastAndNoMoreBytesThanItMay) {
+  for (int i = 0; i < 3; ++i) AddRegion(kChunkBytes);
+  AddPack({{0, 0}, {1, 0}, {2, 0}});
+  const RegionSet set = *Open(2 * kChunkBytes + 4096);
+  for (const size_t i : {0, 1, 0, 2}) Shown(set.regions[i]);
+  store_.SetReadStatus(absl::UnavailableError("away"));
+  EXPECT_EQ(Shown(set.regions[0]), content_[0]);
+  EXPECT_EQ(Shown(set.regions[2]), content_[2]);
+  uint8_t byte;
+  EXPECT_TRUE(absl::IsUnavailable(set.regions[1].bytes->ReadAt(0, absl::MakeSpan(&byte, 1))));
+}
 
 TEST_F(StoredRegionsTest, ReadsAcrossChunksAndPacks) {
   AddRegion(3 * kChunkBytes + 5);

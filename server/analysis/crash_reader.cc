@@ -96,7 +96,8 @@ absl::Status CrashReader::Read(const Lease& lease) {
 }
 
 absl::StatusOr<CrashFacts> CrashReader::FactsOf(const CrashId& id, uint32_t* revision) {
-  ASSIGN_OR_RETURN(const auto crash, OpenedCrash::Open(id, deps_.index, deps_.store, deps_.opener));
+  ASSIGN_OR_RETURN(const auto crash,
+                   OpenedCrash::Open(id, deps_.index, deps_.store, deps_.opener, kWholeReadCacheBytes));
   *revision = crash->revision();
   ASSIGN_OR_RETURN(Analysis analysis, RunGuarded(deps_.analyze, *crash));
   RETURN_IF_ERROR(FillDigests(crash->set(), crash->image(), &analysis.facts));

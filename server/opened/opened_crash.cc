@@ -92,9 +92,10 @@ RegionSet Latched(RegionSet set, const std::shared_ptr<ReadLatch>& latch) {
 
 absl::StatusOr<std::shared_ptr<const OpenedCrash>> OpenedCrash::Open(const CrashId& id, CrashIndex* index,
                                                                      PackStore* store,
-                                                                     const DumpOpener* opener) {
+                                                                     const DumpOpener* opener,
+                                                                     uint64_t cache_bytes) {
   ASSIGN_OR_RETURN(CrashContents contents, index->Contents(id));
-  ASSIGN_OR_RETURN(StoredRegions regions, OpenStoredRegions(contents, store));
+  ASSIGN_OR_RETURN(StoredRegions regions, OpenStoredRegions(contents, store, cache_bytes));
   auto latch = std::make_shared<ReadLatch>();
   regions.set = Latched(std::move(regions.set), latch);
   const LatchedOpener latched_opener(opener, latch.get());

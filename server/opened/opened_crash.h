@@ -1,6 +1,7 @@
 #ifndef COREFLEET_SERVER_OPENED_OPENED_CRASH_H_
 #define COREFLEET_SERVER_OPENED_OPENED_CRASH_H_
 
+#include <cstdint>
 #include <memory>
 
 #include "absl/base/thread_annotations.h"
@@ -20,6 +21,11 @@
 
 namespace corefleet {
 
+// For who reads all of a crash: analysis looks at the same bytes several times, as a region's head, for
+// pointers and logs in it, for its digest. With so much kept, each chunk of a crash up to that size is
+// inflated and verified once.
+inline constexpr uint64_t kWholeReadCacheBytes = 4 << 20;
+
 // Remembers the first read that failed because of the store. `core` answers for every crash, so a store that
 // is away looks to it like memory that is missing; who keeps such an answer must ask here first. Thread-safe.
 class ReadLatch {
@@ -35,15 +41,17 @@ class ReadLatch {
 };
 
 // A stored crash put together again: its regions, read on demand, and the image they make. Thread-safe. Takes
-// about a megabyte, whatever the crash's size. The store must outlive it.
+// what its cache may and little more, whatever the crash's size. The store must outlive it.
 class OpenedCrash {
  public:
   // `opener` reads compressed dumps; null: only their header is read. What it opened outlives it.
+  // `cache_bytes` of what was inflated and verified are kept to be read again.
   //   NOT_FOUND    no such crash
   //   UNAVAILABLE  the index, the store or the opener does not answer
   //   DATA_LOSS    what is stored is damaged, or some of it was lost
   static absl::StatusOr<std::shared_ptr<const OpenedCrash>> Open(const CrashId& id, CrashIndex* index,
-                                                                 PackStore* store, const DumpOpener* opener);
+                                                                 PackStore* store, const DumpOpener* opener,
+                                                                 uint64_t cache_bytes = kChunkCacheBytes);
 
   // `received.set`'s sources note in `latch` what the store does.
   OpenedCrash(Manifest manifest, StoredRegions received, uint32_t revision, const DumpOpener* opener,
