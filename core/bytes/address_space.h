@@ -22,6 +22,10 @@ class AddressSpace {
   // How many bytes, at most `want`, can be read from `vaddr` on without a hole. 0 when there are none.
   virtual uint64_t ReadableFrom(uint64_t vaddr, uint64_t want) const = 0;
 
+  // How many bytes, at most `want`, from `vaddr` on are certainly not there: none of their addresses can be
+  // read from. May be fewer than there are; 0 says nothing. For who looks for the end of a hole.
+  virtual uint64_t MissingFrom(uint64_t vaddr, uint64_t want) const { return 0; }
+
   virtual Endian endian() const = 0;
   // Bytes of an unsigned long and of a pointer: 4 or 8.
   virtual uint32_t word_size() const = 0;

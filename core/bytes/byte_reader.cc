@@ -4,7 +4,19 @@
 
 namespace corefleet {
 
+namespace {
+
+// The compiler makes one load of it.
+uint64_t LoadLittle64(const uint8_t* at) {
+  uint64_t value = 0;
+  for (int i = 0; i < 8; ++i) value |= uint64_t{at[i]} << 8 * i;
+  return value;
+}
+
+}  // namespace
+
 uint64_t LoadInteger(ByteView bytes, size_t width, Endian endian) {
+  if (width == 8 && endian == Endian::kLittle) return LoadLittle64(bytes.data());
   uint64_t value = 0;
   for (size_t i = 0; i < width; ++i) {
     const size_t at = endian == Endian::kLittle ? width - 1 - i : i;

@@ -1,6 +1,7 @@
 #include "core/kdump/translation.h"
 
 #include <algorithm>
+#include <bit>
 #include <map>
 
 #include "core/elf/elf_header.h"
@@ -135,6 +136,18 @@ std::optional<uint64_t> Translation::ToPhysical(uint64_t vaddr) const {
     if (vaddr >= window.first && vaddr <= window.last) return vaddr - window.distance;
   }
   return std::nullopt;
+}
+
+uint64_t Translation::LastAlike(uint64_t vaddr) const {
+  // An address is canonical by its bits from the lowest on that Canonical looks at or sets.
+  constexpr int kKernelBit = 55;
+  const int lowest = std::min(kKernelBit, std::countr_zero(not_address_));
+  uint64_t last = vaddr | ((uint64_t{1} << lowest) - 1);
+  for (const Window& window : windows_) {
+    if (window.first > vaddr) last = std::min(last, window.first - 1);
+    if (window.last >= vaddr) last = std::min(last, window.last);
+  }
+  return last;
 }
 
 }  // namespace corefleet

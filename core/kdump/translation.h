@@ -40,6 +40,11 @@ class Translation {
   // `vaddr` without what arm64 keeps in the upper bits of a pointer (tags, authentication).
   uint64_t Canonical(uint64_t vaddr) const;
 
+  // The last address up to which nothing changes from the canonical `vaddr` on: neither the distance to the
+  // physical address, nor that there is none, nor that each address is canonical. May be lower than it could
+  // be.
+  uint64_t LastAlike(uint64_t vaddr) const;
+
   // True when no address can be translated.
   bool empty() const { return windows_.empty(); }
 

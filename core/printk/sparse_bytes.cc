@@ -28,8 +28,9 @@ SparseBytes SparseBytes::ReadVirtual(const AddressSpace& space, uint64_t vaddr, 
     if (have > 0 && space.ReadVirtual(vaddr + offset, absl::MakeSpan(bytes)).ok()) {
       result.Add(offset, std::move(bytes));
     }
+    const uint64_t passed = have > 0 ? have : std::max<uint64_t>(1, space.MissingFrom(vaddr + offset, want));
     // The next piece starts on a whole step at the earliest.
-    offset = have == 0 ? offset + step : (offset + have + step - 1) / step * step;
+    offset = (offset + std::min(passed, want) + step - 1) / step * step;
   }
   return result;
 }

@@ -77,7 +77,7 @@ void CoreImage::IndexSegments() {
 }
 
 std::optional<CoreImage::Run> CoreImage::RunAt(Axis axis, uint64_t address, uint64_t want) const {
-  const std::vector<Extent>& index = axis == Axis::kVirtual ? by_vaddr_ : by_paddr_;
+  const std::vector<Extent>& index = IndexOf(axis);
   const auto extent = std::partition_point(index.begin(), index.end(),
                                            [address](const Extent& e) { return e.last < address; });
   if (want == 0 || extent == index.end() || extent->first > address) return {};
@@ -146,6 +146,26 @@ uint64_t CoreImage::ReadableFrom(uint64_t vaddr, uint64_t want) const {
   }
   if (have < want && memory != nullptr) have += memory->ReadableFrom(vaddr + have, want - have);
   return have;
+}
+
+uint64_t CoreImage::GapAt(Axis axis, uint64_t address) const {
+  const std::vector<Extent>& index = IndexOf(axis);
+  const auto next = std::partition_point(index.begin(), index.end(),
+                                         [address](const Extent& e) { return e.last < address; });
+  if (next == index.end()) return UINT64_MAX - address;  // without the last one, which has no name as a count
+  return next->first > address ? next->first - address : 0;
+}
+
+uint64_t CoreImage::MissingFrom(uint64_t vaddr, uint64_t want) const {
+  // A dump's page tables would have to be asked page by page.
+  if (memory != nullptr) return 0;
+  vaddr = translation_.Canonical(vaddr);
+  uint64_t gap = std::min(want, GapAt(Axis::kVirtual, vaddr));
+  const uint64_t last_alike = translation_.LastAlike(vaddr);
+  gap = std::min(gap, last_alike - vaddr == UINT64_MAX ? UINT64_MAX : last_alike - vaddr + 1);
+  if (const std::optional<uint64_t> paddr = translation_.ToPhysical(vaddr))
+    gap = std::min(gap, GapAt(Axis::kPhysical, *paddr));
+  return gap;
 }
 
 }  // namespace corefleet

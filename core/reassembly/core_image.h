@@ -90,6 +90,7 @@ class CoreImage final : public AddressSpace {
   // that is certain (ExactTranslation).
   absl::Status ReadVirtual(uint64_t vaddr, absl::Span<uint8_t> out) const override;
   uint64_t ReadableFrom(uint64_t vaddr, uint64_t want) const override;
+  uint64_t MissingFrom(uint64_t vaddr, uint64_t want) const override;
   Endian endian() const override { return Endian::kLittle; }
   uint32_t word_size() const override { return 8; }
 
@@ -121,6 +122,12 @@ class CoreImage final : public AddressSpace {
   };
 
   uint64_t StartOf(const Segment& segment, Axis axis) const;
+  const std::vector<Extent>& IndexOf(Axis axis) const {
+    return axis == Axis::kVirtual ? by_vaddr_ : by_paddr_;
+  }
+  // How many addresses there are from `address` on before the next extent's; 0 inside of one, and at most
+  // UINT64_MAX.
+  uint64_t GapAt(Axis axis, uint64_t address) const;
   std::vector<Extent> BuildIndex(Axis axis) const;
   // What is at `address`, at most `want` bytes of it; nullopt when nothing is.
   std::optional<Run> RunAt(Axis axis, uint64_t address, uint64_t want) const;

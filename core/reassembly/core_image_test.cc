@@ -162,5 +162,54 @@ TEST(CoreImageTranslationTest, RealRegionsAreFoundWithoutTheirVirtualAddress) {
   }
 }
 
+TEST(CoreImageTest, SaysHowFarAHoleReachesAtLeast) {
+  CoreImage image;
+  Add(&image, 0xffff800000001000, "abcd", 4);
+  Add(&image, 0xffff800000002000, "efgh", 4);
+  image.IndexSegments();
+  EXPECT_EQ(image.MissingFrom(0xffff800000001003, 100), 0u);
+  EXPECT_EQ(image.MissingFrom(0xffff800000001004, 100), 100u);
+  EXPECT_EQ(image.MissingFrom(0xffff800000001004, 1 << 20), 0xffcu);
+  EXPECT_EQ(image.MissingFrom(UINT64_MAX, 1 << 20), 0u) << "nothing is said of the last address";
+}
+
+// Over every edge that a translated address can cross.
+TEST(CoreImageTest, NothingThatIsSaidToBeMissingCanBeRead) {
+  CoreImage image;
+  image.e_machine = 183;
+  image.vmcoreinfo = Vmcoreinfo::Parse(BytesOf("NUMBER(VA_BITS)=48\nNUMBER(PHYS_OFFSET)=0x40000000\n"
+                                               "NUMBER(kimage_voffset)=0xffff7fffc8000000\n"
+                                               "NUMBER(KERNELPACMASK)=0xff000000000000\n"
+                                               "SYMBOL(_stext)=ffff800008010000\n"),
+                                       &image.defects);
+  for (const uint64_t paddr : {0x40000000, 0x40001040, 0x40010000, 0x40010ff8, 0x40012004, 0x50000000}) {
+    Segment segment;
+    segment.paddr = paddr;
+    segment.has_paddr = true;
+    segment.size = segment.available = 12;
+    segment.region = image.sources.size();
+    image.segments.push_back(segment);
+    image.sources.push_back(std::make_shared<MemorySource>(absl::string_view("abcdefghijkl")));
+  }
+  Add(&image, 0xffff800008011800, "vmalloc", 7);
+  image.segments.back().has_paddr = false;
+  image.IndexSegments();
+  uint64_t said = 0;
+  for (const uint64_t start :
+       {0xffff000000000000 - 64, 0xffff000000000000, 0xffff800000000000 - 0x2000, 0xffff80000800f000,
+        0xffff800008010000, UINT64_MAX - 0x2000, 0xff80800008010000}) {
+    for (uint64_t n = 0; n < 0x4000; n += 7) {
+      const uint64_t at = start + n;
+      const uint64_t missing = image.MissingFrom(at, 0x800);
+      said += missing;
+      for (uint64_t i = 0; i < missing; i += 1 + i / 64)
+        ASSERT_EQ(image.ReadableFrom(at + i, 1), 0u) << std::hex << at << "+" << i;
+      if (missing == 0) continue;
+      ASSERT_EQ(image.ReadableFrom(at + missing - 1, 1), 0u) << std::hex << at;
+    }
+  }
+  EXPECT_GT(said, 1u << 20);
+}
+
 }  // namespace
 }  // namespace corefleet

@@ -68,4 +68,16 @@ std::optional<uint64_t> ExactTranslation::ToPhysical(uint64_t vaddr) const {
   return paddr;
 }
 
+uint64_t ExactTranslation::LastAlike(uint64_t vaddr) const {
+  uint64_t last = translation_.LastAlike(vaddr);
+  const auto ends_before = [&](uint64_t boundary) {
+    if (boundary > vaddr) last = std::min(last, boundary - 1);
+  };
+  ends_before(kX86ImageStart);
+  if (!image_distance_) return last;
+  ends_before(image_first_);
+  if (image_last_ != UINT64_MAX) ends_before(image_last_ + 1);
+  return last;
+}
+
 }  // namespace corefleet

@@ -24,6 +24,9 @@ class ExactTranslation {
 
   // nullopt when it is not certain.
   std::optional<uint64_t> ToPhysical(uint64_t vaddr) const;
+  // The last address up to which ToPhysical gives one distance, or nothing, from the canonical `vaddr` on.
+  // May be lower than it could be.
+  uint64_t LastAlike(uint64_t vaddr) const;
   // Without what arm64 keeps in the upper bits of a pointer.
   uint64_t Canonical(uint64_t vaddr) const { return translation_.Canonical(vaddr); }
 
