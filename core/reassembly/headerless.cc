@@ -245,12 +245,14 @@ void AddSlotsOfSelfPointers(const Vmcoreinfo& vmcoreinfo, const std::vector<Piec
   for (size_t p = 0; p < pieces.size(); ++p) {
     const Piece& piece = pieces[p];
     if (skip[p] || piece.paddr || piece.size < kSmallest) continue;
+    const bool has_slot = piece.id && std::any_of(slots->begin(), slots->end(),
+                                                  [&](const Slot& slot) { return slot.id == piece.id; });
+    if (has_slot) continue;
     const std::optional<SelfAddress> self = FindSelfAddress(*piece.bytes);
     if (!self) continue;
     const uint64_t vaddr = self->vaddr;
-    const bool known = std::any_of(slots->begin(), slots->end(), [&](const Slot& slot) {
-      return (piece.id && slot.id == piece.id) || (slot.has_vaddr && slot.vaddr == vaddr);
-    });
+    const bool known = std::any_of(slots->begin(), slots->end(),
+                                   [&](const Slot& slot) { return slot.has_vaddr && slot.vaddr == vaddr; });
     if (known) continue;
     Slot slot;
     slot.id = piece.id;

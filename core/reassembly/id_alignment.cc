@@ -4,138 +4,92 @@
 #include <array>
 
 #include "absl/strings/match.h"
+#include "core/reassembly/id_scores.h"
 
 namespace corefleet {
 namespace {
 
-constexpr size_t kIdEnd = kMaxRegionId + 1;
-constexpr size_t kIdStart = kConfigId;
-constexpr int kImpossible = -1'000'000;
-
-// Scores. Only their order of magnitude matters: an address decides, a series' own sizes outweigh what
-// arrived under an id (names may be mixed up), and what arrived decides where the series is silent.
-constexpr int kAddressAgrees = 50;
-constexpr int kAddressDiffers = -60;
-constexpr int kSeriesAgrees = 6;
-constexpr int kSeriesDiffers = -10;
-constexpr int kNotOfSeries = -8;
-constexpr int kDynamic = 3;
-constexpr int kReceivedExact = 4;
-constexpr int kReceivedExactLarge = 6;
-constexpr int kReceivedOther = -1;
-constexpr int kNotReceived = -3;
 constexpr int kSlotWithoutId = -12;
-constexpr int kSeriesIdSkipped = -5;
-constexpr int kReceivedIdSkipped = -12;
-constexpr int kDynamicIdSkipped = -1;
 constexpr int kNameOfSeries = 5;
 constexpr int kLate = 3;
+constexpr int kImpossible = -1'000'000;
 constexpr char kUnknownName[] = "Kunknown";
-
-uint64_t RoundUp4(uint64_t size) { return size > UINT64_MAX - 3 ? size : (size + 3) & ~uint64_t{3}; }
-
-struct Evidence {
-  std::array<std::vector<uint64_t>, kIdEnd> received;  // sizes, rounded up to 4
-  std::array<std::optional<uint64_t>, kIdEnd> address;
-};
-
-Evidence Gather(MeminspectSeries series, const std::vector<Piece>& pieces, const Vmcoreinfo& vmcoreinfo) {
-  Evidence evidence;
-  for (const Piece& piece : pieces) {
-    if (piece.id && *piece.id < kIdEnd) evidence.received[*piece.id].push_back(RoundUp4(piece.size));
-  }
-  for (uint32_t id = kIdStart; id < kIdEnd; ++id) {
-    evidence.address[id] = SymbolAddressOfId(series, id, vmcoreinfo);
-  }
-  return evidence;
-}
-
-int ScoreMatch(MeminspectSeries series, const Evidence& evidence, const Slot& slot, uint32_t id) {
-  if (!slot.usable) return 0;
-  int score = 0;
-  if (evidence.address[id] && slot.has_vaddr) {
-    score += *evidence.address[id] == slot.vaddr ? kAddressAgrees : kAddressDiffers;
-  }
-  const bool known = !SymbolOfId(series, id).empty();
-  const std::vector<uint64_t>& received = evidence.received[id];
-  const bool perhaps_none = id != kConfigId && !IsAlwaysRegistered(series, id);
-  if (known && perhaps_none && received.empty()) {
-    score += kNotOfSeries;
-  } else if (known) {
-    score += IsPlausibleSize(series, id, slot.size) ? kSeriesAgrees : kSeriesDiffers;
-  } else if (id >= FirstDynamicId(series)) {
-    score += kDynamic;
-  } else if (series != MeminspectSeries::kUnknown || received.empty()) {
-    score += kNotOfSeries;
-  }
-  if (received.empty()) {
-    score += kNotReceived;
-  } else if (std::find(received.begin(), received.end(), slot.size) != received.end()) {
-    score += slot.size > 8 ? kReceivedExactLarge : kReceivedExact;
-  } else {
-    score += kReceivedOther;
-  }
-  return score;
-}
-
-int ScoreSkip(MeminspectSeries series, const Evidence& evidence, uint32_t id, bool slots_left) {
-  int score = 0;
-  if (IsAlwaysRegistered(series, id)) score += kSeriesIdSkipped;
-  if (!evidence.received[id].empty()) score += kReceivedIdSkipped;
-  if (score == 0 && id >= FirstDynamicId(series) && slots_left) score += kDynamicIdSkipped;
-  return score;
-}
 
 struct Alignment {
   int score = kImpossible;
   std::vector<std::optional<uint32_t>> ids;  // one a slot
 };
 
-// best[j][i]: the best score of explaining slots j.. with ids i.. ; walked forward again to name the ids.
-Alignment Align(MeminspectSeries series, const Evidence& evidence, const std::vector<Slot>& slots) {
-  const size_t n = slots.size();
-  std::vector<std::array<int, kIdEnd + 1>> best(n + 1);
+// One run of Align: the best explanation of `slots` slots by ascending ids.
+class Aligner {
+ public:
+  Aligner(const IdScores& scores, size_t slots) : scores_(scores), n_(slots), steps_(slots) {}
+
+  Alignment Run() {
+    Alignment alignment;
+    alignment.score = Score();
+    alignment.ids = Ids();
+    return alignment;
+  }
+
+ private:
   enum class Step : uint8_t { kMatch, kSkipId, kSlotWithoutId };
-  std::vector<std::array<Step, kIdEnd + 1>> step(n + 1);
-  for (size_t j = n + 1; j-- > 0;) {
-    for (size_t i = kIdEnd + 1; i-- > kIdStart;) {
-      const bool slot_left = j < n, id_left = i < kIdEnd;
-      if (!slot_left && !id_left) {
-        best[j][i] = 0;
-        continue;
-      }
-      int& score = best[j][i] = kImpossible;
-      auto offer = [&](int value, Step how) {
-        if (value > score) {
-          score = value;
-          step[j][i] = how;
-        }
-      };
-      if (slot_left && id_left) {
-        offer(ScoreMatch(series, evidence, slots[j], i) + best[j + 1][i + 1], Step::kMatch);
-      }
-      if (id_left) offer(ScoreSkip(series, evidence, i, slot_left) + best[j][i + 1], Step::kSkipId);
-      if (slot_left) offer(kSlotWithoutId + best[j + 1][i], Step::kSlotWithoutId);
+  // At [i]: the best score of explaining the slots from one on with the ids from i on.
+  using Row = std::array<int, IdScores::kIdEnd + 1>;
+
+  int Score() {
+    Row below{}, row{};
+    for (size_t i = IdScores::kIdEnd; i-- > IdScores::kIdStart;)
+      below[i] = scores_.Skip(i, /*slots_left=*/false) + below[i + 1];
+    for (size_t j = n_; j-- > 0;) {
+      row[IdScores::kIdEnd] = kSlotWithoutId + below[IdScores::kIdEnd];
+      steps_[j][IdScores::kIdEnd] = Step::kSlotWithoutId;
+      for (size_t i = IdScores::kIdEnd; i-- > IdScores::kIdStart;) Explain(j, i, below, &row);
+      below = row;
     }
+    return below[IdScores::kIdStart];
   }
-  Alignment alignment;
-  alignment.score = best[0][kIdStart];
-  alignment.ids.resize(n);
-  for (size_t j = 0, i = kIdStart; j < n;) {
-    switch (step[j][i]) {
-      case Step::kMatch:
-        alignment.ids[j++] = static_cast<uint32_t>(i++);
-        break;
-      case Step::kSkipId:
-        ++i;
-        break;
-      case Step::kSlotWithoutId:
-        ++j;
-        break;
+
+  // Of equals the first: the id is the slot's, or skipped, or the slot has none.
+  void Explain(size_t j, size_t i, const Row& below, Row* row) {
+    int best = scores_.Match(j, i) + below[i + 1];
+    Step step = Step::kMatch;
+    const int skip = scores_.Skip(i, /*slots_left=*/true) + (*row)[i + 1];
+    if (skip > best) {
+      best = skip;
+      step = Step::kSkipId;
     }
+    if (const int without = kSlotWithoutId + below[i]; without > best) {
+      best = without;
+      step = Step::kSlotWithoutId;
+    }
+    (*row)[i] = best;
+    steps_[j][i] = step;
   }
-  return alignment;
-}
+
+  // Walks the steps forward again to name the ids.
+  std::vector<std::optional<uint32_t>> Ids() const {
+    std::vector<std::optional<uint32_t>> ids(n_);
+    for (size_t j = 0, i = IdScores::kIdStart; j < n_;) {
+      switch (steps_[j][i]) {
+        case Step::kMatch:
+          ids[j++] = static_cast<uint32_t>(i++);
+          break;
+        case Step::kSkipId:
+          ++i;
+          break;
+        case Step::kSlotWithoutId:
+          ++j;
+          break;
+      }
+    }
+    return ids;
+  }
+
+  const IdScores& scores_;
+  const size_t n_;
+  std::vector<std::array<Step, IdScores::kIdEnd + 1>> steps_;
+};
 
 constexpr MeminspectSeries kKnownSeries[] = {MeminspectSeries::kV1, MeminspectSeries::kV2,
                                              MeminspectSeries::kV3, MeminspectSeries::kRfc2,
@@ -207,14 +161,11 @@ std::vector<uint32_t> LateIds(const std::vector<Piece>& pieces, const std::vecto
 }
 
 // The best alignment of a series over every length of the late tail.
-Alignment AlignWithTail(MeminspectSeries series, Evidence evidence, std::vector<Slot> slots,
-                        const std::vector<uint32_t>& late) {
-  const size_t n = slots.size();
-  Alignment best = Align(series, evidence, slots);
+Alignment AlignWithTail(IdScores scores, size_t n, const std::vector<uint32_t>& late) {
+  Alignment best = Aligner(scores, n).Run();
   for (size_t tail = 1; tail <= late.size(); ++tail) {
-    slots.pop_back();
-    if (late[tail - 1] < kIdEnd) evidence.received[late[tail - 1]].clear();
-    Alignment alignment = Align(series, evidence, slots);
+    scores.TakeAway(late[tail - 1]);
+    Alignment alignment = Aligner(scores, n - tail).Run();
     alignment.score += static_cast<int>(tail) * kLate;
     if (alignment.score <= best.score) continue;
     for (size_t k = tail; k-- > 0;) alignment.ids.push_back(late[k]);
@@ -226,19 +177,11 @@ Alignment AlignWithTail(MeminspectSeries series, Evidence evidence, std::vector<
 
 }  // namespace
 
-std::optional<uint64_t> SymbolAddressOfId(MeminspectSeries series, uint32_t id,
-                                          const Vmcoreinfo& vmcoreinfo) {
-  const absl::string_view symbol = SymbolOfId(series, id);
-  // Quirk: mem_section is a pointer in most kernels, and VMCOREINFO then has its value, not its address.
-  if (symbol.empty() || symbol == "mem_section") return std::nullopt;
-  return vmcoreinfo.Symbol(symbol);
-}
-
 MeminspectSeries AlignIds(const std::vector<Piece>& pieces, const Vmcoreinfo& vmcoreinfo,
                           std::vector<Slot>* slots) {
   const std::vector<uint32_t> late = LateIds(pieces, *slots);
   auto align = [&](MeminspectSeries series) {
-    return AlignWithTail(series, Gather(series, pieces, vmcoreinfo), *slots, late);
+    return AlignWithTail(IdScores(series, pieces, vmcoreinfo, *slots), slots->size(), late);
   };
   MeminspectSeries series = MeminspectSeries::kUnknown;
   Alignment best = align(series);

@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "core/meminspect/region_ids.h"
+#include "core/reassembly/id_scores.h"
 #include "core/reassembly/piece.h"
 #include "core/vmcoreinfo/vmcoreinfo.h"
 
@@ -32,9 +33,6 @@ void AlignByEvidence(const std::vector<Piece>& pieces, const Vmcoreinfo& vmcorei
 
 // The series by the names and ids received alone, for sets without a header.
 MeminspectSeries SeriesOfNames(const std::vector<Piece>& pieces);
-
-// The run-time address of what a series registers under `id`, if VMCOREINFO tells it.
-std::optional<uint64_t> SymbolAddressOfId(MeminspectSeries series, uint32_t id, const Vmcoreinfo& vmcoreinfo);
 
 }  // namespace corefleet
 

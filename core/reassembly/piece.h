@@ -33,6 +33,9 @@ struct Piece {
 
 inline constexpr size_t kHeadBytes = 512;
 
+// The driver registers regions in whole words of four bytes.
+inline uint64_t RoundUp4(uint64_t size) { return size > UINT64_MAX - 3 ? size : (size + 3) & ~uint64_t{3}; }
+
 // A place in the dead machine's memory that a region can fill.
 struct Slot {
   uint64_t vaddr = 0;

@@ -10,8 +10,6 @@ namespace {
 
 using Verdict = Anchors::Verdict;
 
-uint64_t RoundUp4(uint64_t size) { return size > UINT64_MAX - 3 ? size : (size + 3) & ~uint64_t{3}; }
-
 std::string PlaceName(const Slot& slot) {
   std::string name = slot.id ? absl::StrCat("region ", *slot.id) : "the region";
   if (slot.has_paddr) return absl::StrCat(name, " at physical 0x", absl::Hex(slot.paddr));
