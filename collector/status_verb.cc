@@ -4,12 +4,29 @@
 #include <utility>
 #include <vector>
 
+#include "absl/strings/str_cat.h"
 #include "collector/agent.h"
 #include "collector/agent_report.h"
 #include "collector/config_option.h"
 #include "collector/verbs.h"
 
 namespace corefleet {
+namespace {
+
+// OK, or why nothing can be said of the spool: a folder whose files are another user's would look empty.
+absl::Status MayRead(const std::string& path, SpoolFolder* folder) {
+  const auto files = folder->List();
+  if (!files.ok()) return absl::OkStatus();  // the spool says it better
+  for (const SpoolFolder::Listed& file : *files) {
+    const absl::Status read = folder->Read(file.name).status();
+    // One that went meanwhile was sent, or dropped.
+    if (!read.ok() && !absl::IsNotFound(read))
+      return absl::Status(read.code(), absl::StrCat(path, ": ", read.message()));
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace
 
 // Reads what the agent has put down; it may run meanwhile, or not.
 int RunStatus(const std::vector<std::string>& words) {
@@ -20,6 +37,8 @@ int RunStatus(const std::vector<std::string>& words) {
   absl::StatusOr<std::unique_ptr<Spool>> spool = absl::NotFoundError("no spool");
   absl::StatusOr<std::unique_ptr<SpoolFolder>> folder = SpoolFolder::OpenToRead(SpoolPath(call->config));
   if (folder.ok()) {
+    const absl::Status may = MayRead(SpoolPath(call->config), folder->get());
+    if (!may.ok()) return SayWrong("status", may);
     spool = Spool::Open(*std::move(folder), call->config.spool, {.boot_id = time.boot_id});
   } else if (absl::IsPermissionDenied(folder.status())) {
     return SayWrong("status", folder.status());

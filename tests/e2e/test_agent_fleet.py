@@ -186,6 +186,15 @@ class Strangers(unittest.TestCase):
                     self.assertRegex(told.error.lower(), r"permission denied|may not")
             self.device.stop()
 
+    def test_a_spool_that_one_may_list_and_not_read_is_not_called_empty(self):
+        for folder in ("state", "state/spool"):
+            (self.device.root / folder).chmod(0o755)
+        told = self.run_as_nobody(self.program, "status", "--config", self.device.config)
+        self.assertNotEqual(told.code, 0, told)
+        self.assertEqual(told.out, b"")
+        self.assertIn("state/spool: ", told.error)
+        self.assertIn("ermission denied", told.error)
+
     def test_a_configuration_that_one_may_not_read(self):
         self.device.config.chmod(0o600)
         told = self.run_as_nobody(self.program, "status", "--config", self.device.config)
