@@ -122,8 +122,11 @@ absl::Status SessionWriter::Reject(ChunkReject reason, absl::Status status) {
 
 bool SessionWriter::full() const {
   if (held_bytes_ == 0) return false;
-  return held_.size() >= kMaxHeldChunks ||
-         held_bytes_ >= deps_.budget->PartOf(limits_.flush_bytes, held_bytes_);
+  return overfull() || held_bytes_ >= deps_.budget->PartOf(limits_.flush_bytes, held_bytes_);
+}
+
+bool SessionWriter::overfull() const {
+  return held_.size() >= kMaxHeldChunks || held_bytes_ >= limits_.flush_bytes;
 }
 
 absl::Status SessionWriter::Flush() {

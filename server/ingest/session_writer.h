@@ -64,8 +64,10 @@ class SessionWriter {
   const SessionId& session() const { return session_.id; }
   const DeviceId& device() const { return session_.device; }
 
-  // True when what is held should be flushed now.
+  // True when what is held should be flushed once all is added that is in memory anyway.
   bool full() const;
+  // True when no more may be held: a pack is as large as packs are, whatever others hold.
+  bool overfull() const;
   // As they will be stored. 0 when nothing is held.
   uint64_t held_bytes() const { return held_bytes_; }
 

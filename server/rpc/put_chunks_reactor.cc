@@ -104,16 +104,17 @@ void PutChunksReactor::Verify() {
   AfterVerifying();
 }
 
+// The message is in memory until its last chunk is stored, so that others hold much is no reason to make
+// several packs of it: many slow devices would cost a sync and a transaction for each chunk.
 absl::Status PutChunksReactor::VerifyChunks() {
   if (next_chunk_ == 0) RETURN_IF_ERROR(CheckRequest());
-  while (next_chunk_ < request_.chunks_size() && !writer_->full()) {
+  while (next_chunk_ < request_.chunks_size() && !writer_->overfull()) {
     RETURN_IF_ERROR(writer_->Add(TakeFromProto(request_.mutable_chunks(next_chunk_++))));
   }
   return absl::OkStatus();
 }
 
 void PutChunksReactor::AfterVerifying() {
-  // Whether the writer is full depends on others too: chunks that are left say that it was.
   const bool chunks_left = next_chunk_ < request_.chunks_size();
   if (chunks_left || writer_->full() || request_.finish()) {
     return Post(rim_->pool(), &PutChunksReactor::Store);
