@@ -38,9 +38,10 @@ ABSL_FLAG(std::string, rules, "",
 ABSL_FLAG(std::string, check_rules, "", "Say what this rules file means, or what is wrong with it, and end.");
 ABSL_FLAG(double, device_crashes_per_hour, 360, "What one device may bring on the long run. 0: no limit.");
 ABSL_FLAG(uint32_t, device_burst, 240, "What one device may bring at once.");
-ABSL_FLAG(double, fleet_crashes_per_second, 300, "What all devices together may bring. 0: no limit.");
-ABSL_FLAG(double, fleet_bytes_per_second, 768 << 20,
-          "The same in bytes, as crashes are announced. 0: no limit.");
+ABSL_FLAG(double, fleet_crashes_per_second, 0, "What all devices together may bring. 0: no limit.");
+ABSL_FLAG(double, fleet_bytes_per_second, 0,
+          "The same in bytes, as crashes are announced, which any device may do without bringing them. "
+          "0: no limit.");
 ABSL_FLAG(absl::Duration, fleet_burst, absl::Seconds(5),
           "The fleet may bring at once what it may bring in so long.");
 ABSL_FLAG(uint64_t, bytes_in_flight, uint64_t{2} << 30,

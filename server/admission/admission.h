@@ -31,9 +31,11 @@ struct AdmissionLimits {
   // One device, on the long run, and at once.
   double device_crashes_per_hour = 360;
   uint32_t device_burst = 240;
-  // All devices together. A crash costs the larger of what it is of the one and of the other.
-  double fleet_crashes_per_second = 300;
-  double fleet_bytes_per_second = 768 << 20;
+  // All devices together. A crash costs the larger of what it is of the one and of the other. Charged as
+  // announced, so a few liars who announce gigabytes would use up anybody's share: no limit unless asked for,
+  // for the work in flight counts only what comes.
+  double fleet_crashes_per_second = 0;
+  double fleet_bytes_per_second = 0;
   // The fleet may bring at once what it may bring in so long.
   absl::Duration fleet_burst = absl::Seconds(5);
   BytesInFlight::Limits in_flight;

@@ -188,6 +188,29 @@ class Admission(AdmissionCase):
         self.assertLess(offers, 30 * 4)
         self.assertEqual(self.assert_balance(offers), [offers, 0, offers - 30, 0, 30])
 
+    def test_what_is_in_flight_keeps_others_out_and_is_never_shed_itself(self):
+        self.start("--bytes_in_flight=1048576")
+        first, second = self.device("first"), self.device("second")
+        under_way, other = random_crash(other_bytes=900_000), random_crash()
+        begun = first.begin(under_way)
+        refused = self.refused(lambda: second.begin(other), "BYTES_IN_FLIGHT")
+        self.assertEqual(refused.limit, "bytes_in_flight")
+        self.assertTrue(0 < refused.delay < 5, refused)
+        self.assertEqual(first.begin(under_way).state, RESUMING, "it is let in whatever is in flight")
+        # Its device brings nothing, so it stops counting; who keeps to the word gets in.
+        refusals = 1
+        while refusals < 10:
+            time.sleep(refused.delay)
+            try:
+                self.assertTrue(second.bring(other))
+                break
+            except Refused as again:
+                refused, refusals = again, refusals + 1
+        self.assertLess(refusals, 5)
+        first.send(begun, under_way)
+        self.assertTrue(first.finish(begun.session).crash, "and it may still finish")
+        self.assert_balance(2 + refusals)
+
     def test_what_a_device_lost_is_in_the_account(self):
         self.start()
         device = self.device("lossy")
