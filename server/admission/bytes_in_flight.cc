@@ -61,6 +61,17 @@ absl::Duration BytesInFlight::WaitInTurn(uint64_t bytes, absl::Time now) {
   return Queue(bytes, now, &late_ends_);
 }
 
+uint64_t BytesInFlight::BelievedOf(const Session& session) {
+  const uint64_t by_what_came =
+      session.brought > session.remaining ? session.remaining : 16 * session.brought;
+  return std::min(session.remaining, kBelieved + by_what_came);
+}
+
+void BytesInFlight::Reserve(Session* session, uint64_t bytes) {
+  remaining_ += bytes - session->reserved;
+  session->reserved = bytes;
+}
+
 void BytesInFlight::Count(Session* session, uint64_t work) {
   const bool promised = work > 0 && session->brought == 0;
   work_ += work - session->work;
@@ -78,18 +89,20 @@ void BytesInFlight::Heard(BySilence::iterator session, absl::Time now) {
   session->silent = false;
   session->heard = now;
   Count(&*session, WorkOf(*session, now));
+  Reserve(&*session, BelievedOf(*session));
 }
 
 void BytesInFlight::Silence(BySilence::iterator session) {
   if (session->silent) return;
   silent_.splice(silent_.end(), active_, session);
   session->silent = true;
+  if (session->brought == 0) Reserve(&*session, 0);
   Count(&*session, 0);
 }
 
 void BytesInFlight::Forget(BySilence::iterator session) {
   Count(&*session, 0);
-  remaining_ -= session->remaining;
+  Reserve(&*session, 0);
   by_id_.erase(session->id);
   ListOf(*session)->erase(session);
 }
@@ -111,7 +124,6 @@ void BytesInFlight::Expect(const SessionId& session, const DeviceId& device, uin
         active_.end(), Session{.id = session, .device = absl::Hash<DeviceId>()(device), .silent = false});
   }
   Session& entry = *found->second;
-  remaining_ += bytes - entry.remaining;
   entry.remaining = bytes;
   entry.brought = 0;
   entry.since = now;
@@ -126,7 +138,6 @@ void BytesInFlight::Brought(const SessionId& session, uint64_t bytes, absl::Time
   if (found == by_id_.end()) return;  // it stalled for a while: what it still brings is little
   Session& entry = *found->second;
   const uint64_t expected = std::min(bytes, entry.remaining);
-  remaining_ -= expected;
   entry.remaining -= expected;
   entry.brought += bytes;
   Heard(found->second, now);

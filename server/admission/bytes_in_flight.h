@@ -26,6 +26,8 @@ class BytesInFlight {
  public:
   // What a crash costs besides its bytes: its session, its rows, its end.
   static constexpr uint64_t kCrashWork = 512 << 10;
+  // Announcing is free, and a device that announces a terabyte must not fill the disk with its word.
+  static constexpr uint64_t kBelieved = 64 << 20;
 
   struct Limits {
     AdaptiveLimit::Options work;
@@ -82,7 +84,8 @@ class BytesInFlight {
     bool at_most = false;  // the limit is the operator's
   };
   Standing standing(absl::Time now);
-  // The bytes that all have to bring.
+  // The bytes that all have to bring, as far as they can be believed: a session that brought nothing yet is
+  // believed kBelieved bytes, and nothing once it is silent; with what comes it is believed more.
   uint64_t remaining() const;
 
  private:
@@ -90,8 +93,9 @@ class BytesInFlight {
     SessionId id;
     size_t device;  // a hash of the name: two names with one hash share a part, and nobody can choose them
     uint64_t remaining;
-    uint64_t work;  // that it counts for now
-    bool promised;  // it counts, and nothing of it came yet
+    uint64_t reserved;  // of the disk
+    uint64_t work;      // that it counts for now
+    bool promised;      // it counts, and nothing of it came yet
     uint64_t brought;
     absl::Time since;
     absl::Time heard;
@@ -110,6 +114,8 @@ class BytesInFlight {
   BySilence* ListOf(const Session& session) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
     return session.silent ? &silent_ : &active_;
   }
+  void Reserve(Session* session, uint64_t bytes) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  static uint64_t BelievedOf(const Session& session);
   void Count(Session* session, uint64_t work) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void Heard(BySilence::iterator session, absl::Time now) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void Silence(BySilence::iterator session) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
