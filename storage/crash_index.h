@@ -69,6 +69,9 @@ struct Session {
   std::string note;
   Manifest manifest;
   SessionTerms terms;
+  // Grows with every AddPack and DropPacks. Who has counted his own calls and knows the number from before
+  // them sees by it whether anybody else has changed the packs.
+  uint64_t pack_changes = 0;
 };
 
 struct BeginResult {
@@ -219,7 +222,9 @@ class CrashIndex {
   // use if it has to be made. An open session that has expired by `now` gets a new expiry and keeps what it
   // has.
   // `terms` are those of a session that has to be made; one that is there keeps its own. Making one counts an
-  // offer.
+  // offer. A session that was just made may be forgotten again if the database loses power, until its first
+  // pack is recorded: nothing was acknowledged that it holds, and its device is told NOT_FOUND and begins
+  // anew.
   virtual absl::StatusOr<BeginResult> BeginSession(const DeviceId& device, const Manifest& manifest,
                                                    const std::string& note, const SessionTerms& terms,
                                                    const SessionId& fresh, absl::Time now,
@@ -271,6 +276,15 @@ class CrashIndex {
                                         uint64_t stored_bytes) {
     return FinishSession(id, fresh, {.raw = raw_bytes, .here = raw_bytes, .stored = stored_bytes});
   }
+
+  // AddPack and FinishSession in one transaction, for the pack that makes a session whole: records it and
+  // turns the session into the crash `fresh`, if the session is open, was never a crash, and its pack_changes
+  // still are `pack_changes`, so that the crash has exactly the packs that the caller knows. Idempotent.
+  //   NOT_FOUND            no such session
+  //   FAILED_PRECONDITION  something of this is not so, and nothing was done: AddPack and FinishSession tell
+  //                        what
+  virtual absl::Status FinishWithPack(const SessionId& id, uint64_t pack_changes, const StoredPack& pack,
+                                      const CrashId& fresh, const CrashBytes& bytes) = 0;
 
   // Forgets an open session and its packs; it counts as expired, for `reason`. OK if there is none. A
   // reopened session is only closed again: its crash stays, and what was added to it joins it, as if it had

@@ -1,7 +1,10 @@
 #include "server/ingest/chunk_ledger.h"
 
+#include <algorithm>
+
 #include "absl/strings/str_cat.h"
 #include "core/bytes/escape.h"
+#include "server/admission/wanted_regions.h"
 
 namespace corefleet {
 
@@ -70,6 +73,30 @@ absl::Status ChunkLedger::CheckRoots(const Manifest& manifest) const {
                                             "): the bytes received do not make the announced root"));
   }
   return absl::OkStatus();
+}
+
+std::vector<ChunkRange> MissingOf(const ChunkLedger& ledger, const Manifest& manifest, SessionWant want) {
+  const std::vector<bool> wanted = WantedRegions(manifest, want);
+  std::vector<ChunkRange> missing = ledger.Missing(manifest);
+  std::erase_if(missing, [&](const ChunkRange& range) { return !wanted[range.region]; });
+  return missing;
+}
+
+// Bytes of the chunks in `ranges`, which are ranges of `manifest`.
+uint64_t BytesIn(const std::vector<ChunkRange>& ranges, const Manifest& manifest) {
+  uint64_t bytes = 0;
+  for (const ChunkRange& range : ranges) {
+    const uint64_t begin = range.first * kChunkBytes;
+    const uint64_t end = (range.first + range.count) * kChunkBytes;
+    bytes += std::min(end, manifest.regions[range.region].size) - begin;
+  }
+  return bytes;
+}
+
+CrashBytes BytesOfCrash(const Manifest& manifest, const ChunkLedger& ledger) {
+  CrashBytes bytes{.raw = RawBytes(manifest)};
+  bytes.here = bytes.raw - BytesIn(ledger.Missing(manifest), manifest);
+  return bytes;
 }
 
 }  // namespace corefleet

@@ -49,6 +49,15 @@ class ChunkLedger {
   absl::btree_map<uint32_t, Region> regions_;
 };
 
+// What of `manifest` is not there and is wanted.
+std::vector<ChunkRange> MissingOf(const ChunkLedger& ledger, const Manifest& manifest, SessionWant want);
+
+// Bytes of the chunks in `ranges`, which are ranges of `manifest`.
+uint64_t BytesIn(const std::vector<ChunkRange>& ranges, const Manifest& manifest);
+
+// How large a crash is of which `ledger` is there; `stored` stays 0.
+CrashBytes BytesOfCrash(const Manifest& manifest, const ChunkLedger& ledger);
+
 }  // namespace corefleet
 
 #endif  // COREFLEET_SERVER_INGEST_CHUNK_LEDGER_H_

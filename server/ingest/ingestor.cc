@@ -35,32 +35,6 @@ absl::Status Refuse(RefusalReason reason, absl::string_view why) {
   return RefusedStatus({.reason = reason, .message = std::string(why)});
 }
 
-std::vector<ChunkRange> MissingOf(const ChunkLedger& ledger, const Manifest& manifest, SessionWant want) {
-  const std::vector<bool> wanted = WantedRegions(manifest, want);
-  std::vector<ChunkRange> missing = ledger.Missing(manifest);
-  std::erase_if(missing, [&](const ChunkRange& range) { return !wanted[range.region]; });
-  return missing;
-}
-
-// Bytes of the chunks in `ranges`, which are ranges of `manifest`.
-uint64_t BytesIn(const std::vector<ChunkRange>& ranges, const Manifest& manifest) {
-  uint64_t bytes = 0;
-  for (const ChunkRange& range : ranges) {
-    const uint64_t begin = range.first * kChunkBytes;
-    const uint64_t end = (range.first + range.count) * kChunkBytes;
-    bytes += std::min(end, manifest.regions[range.region].size) - begin;
-  }
-  return bytes;
-}
-
-CrashBytes BytesOfCrash(const Session& session, const std::vector<StoredPack>& packs,
-                        const ChunkLedger& ledger) {
-  CrashBytes bytes{.raw = RawBytes(session.manifest)};
-  bytes.here = bytes.raw - BytesIn(ledger.Missing(session.manifest), session.manifest);
-  for (const StoredPack& pack : packs) bytes.stored += pack.ref.size;
-  return bytes;
-}
-
 LogShare LogShareOf(const ChunkLedger& ledger, const Manifest& manifest) {
   return {.part = LogPartOf(manifest),
           .to_bring = BytesIn(MissingOf(ledger, manifest, SessionWant::kLogOnly), manifest)};
@@ -180,6 +154,7 @@ absl::StatusOr<SessionStatus> Ingestor::Open(const DeviceId& device, const Crash
   // Another call of the same device was faster.
   if (!begun->created) return Resume(begun->session, offer);
   ASSIGN_OR_RETURN(SessionStatus status, StatusOf(begun->session, /*created=*/true));
+  begun_.Put(begun->session, deps_.clock->Now());
   status.ask_again = grant.ask_again;
   return status;
 }
@@ -280,10 +255,17 @@ absl::StatusOr<SessionStatus> Ingestor::GetSession(const DeviceCaller& caller, a
   return StatusOf(found, /*created=*/false);
 }
 
+absl::StatusOr<SessionWithPacks> Ingestor::WithPacks(const SessionId& id) {
+  if (std::optional<Session> begun = begun_.Take(id, deps_.clock->Now())) {
+    return SessionWithPacks{.session = *std::move(begun)};
+  }
+  return deps_.index->GetSessionWithPacks(id);
+}
+
 absl::StatusOr<std::unique_ptr<SessionWriter>> Ingestor::OpenWriter(const DeviceCaller& caller,
                                                                     absl::string_view session) {
   ASSIGN_OR_RETURN(const SessionId id, ParseSession(session));
-  ASSIGN_OR_RETURN(SessionWithPacks found, deps_.index->GetSessionWithPacks(id));
+  ASSIGN_OR_RETURN(SessionWithPacks found, WithPacks(id));
   if (!caller.MayAct(found.session.device)) return absl::NotFoundError("no such session");
   const SessionWriter::Dependencies deps{
       .index = deps_.index,
@@ -292,7 +274,7 @@ absl::StatusOr<std::unique_ptr<SessionWriter>> Ingestor::OpenWriter(const Device
       .metrics = deps_.metrics,
       .budget = &budget_,
       .in_flight = deps_.admission == nullptr ? nullptr : deps_.admission->in_flight()};
-  return std::make_unique<SessionWriter>(deps, limits_, std::move(found.session), ChunkLedger(found.packs));
+  return std::make_unique<SessionWriter>(deps, limits_, std::move(found.session), found.packs);
 }
 
 absl::StatusOr<FinishedCrash> Ingestor::Finish(const DeviceCaller& caller, absl::string_view session) {
@@ -324,12 +306,24 @@ absl::Status Ingestor::FinishPart(const SessionId& session) {
   return FinishWith(found->session, found->packs, ledger).status();
 }
 
+absl::StatusOr<std::optional<FinishedCrash>> Ingestor::FlushAndFinish(SessionWriter* writer) {
+  const CrashId fresh = NewCrashId(deps_.clock->Now());
+  ASSIGN_OR_RETURN(const bool finished, writer->FlushAndFinish(fresh));
+  if (!finished) return std::nullopt;
+  return Finished(writer->opened(), fresh, fresh);
+}
+
 absl::StatusOr<FinishedCrash> Ingestor::FinishWith(const Session& session,
                                                    const std::vector<StoredPack>& packs,
                                                    const ChunkLedger& ledger) {
   const CrashId fresh = NewCrashId(deps_.clock->Now());
-  ASSIGN_OR_RETURN(const CrashId crash,
-                   deps_.index->FinishSession(session.id, fresh, BytesOfCrash(session, packs, ledger)));
+  CrashBytes bytes = BytesOfCrash(session.manifest, ledger);
+  for (const StoredPack& pack : packs) bytes.stored += pack.ref.size;
+  ASSIGN_OR_RETURN(const CrashId crash, deps_.index->FinishSession(session.id, fresh, bytes));
+  return Finished(session, fresh, crash);
+}
+
+FinishedCrash Ingestor::Finished(const Session& session, const CrashId& fresh, const CrashId& crash) {
   EndInFlight(session.id);
   if (crash == fresh) deps_.metrics->CrashReceived();
   deps_.crash_received();

@@ -15,6 +15,7 @@
 #include "server/admission/admission.h"
 #include "server/admission/refusal_account.h"
 #include "server/identity/caller.h"
+#include "server/ingest/begun_sessions.h"
 #include "server/ingest/byte_budget.h"
 #include "server/ingest/chunk_ledger.h"
 #include "server/ingest/crash_offer.h"
@@ -101,6 +102,10 @@ class Ingestor {
   //   DATA_LOSS            a region's root is not what was announced; the session's chunks are forgotten
   absl::StatusOr<FinishedCrash> Finish(const DeviceCaller& caller, absl::string_view session);
 
+  // Makes durable what the writer holds, and makes a crash of its session in the same step, if that is all
+  // that lacked. None: Finish has to look at it. Codes: SessionWriter::Flush's.
+  absl::StatusOr<std::optional<FinishedCrash>> FlushAndFinish(SessionWriter* writer);
+
   // Makes a crash of what a session has, though more was wanted: its device did not come back. A part of a
   // crash is still a crash, and a late upload adds the rest. What does not match its announcement is
   // forgotten instead. OK if there is no such session.
@@ -132,12 +137,17 @@ class Ingestor {
   absl::StatusOr<SessionStatus> StatusOf(const Session& session, bool created);
   absl::StatusOr<FinishedCrash> FinishWith(const Session& session, const std::vector<StoredPack>& packs,
                                            const ChunkLedger& ledger);
+  // Says that `crash` was made, if it is `fresh`, or that the session was one already.
+  FinishedCrash Finished(const Session& session, const CrashId& fresh, const CrashId& crash);
+  // The session as the database has it, or as it was made just now.
+  absl::StatusOr<SessionWithPacks> WithPacks(const SessionId& id);
   void Expect(const SessionStatus& status, const Session& session);
   void EndInFlight(const SessionId& session);
 
   const Dependencies deps_;
   const IngestLimits limits_;
   ByteBudget budget_;
+  BegunSessions begun_;
 };
 
 }  // namespace corefleet

@@ -108,6 +108,106 @@ TEST_F(IngestorTest, TakesACrashFromBeginToFinish) {
   EXPECT_EQ(stored->note, "lab 3");
 }
 
+TEST_F(IngestorTest, TheLastChunksAndTheCrashAreOneStep) {
+  const std::string session = Begin();
+  auto writer = Open(session);
+  ASSERT_TRUE(writer->Add(OwnedChunk(crash_, 0, 0).view()).ok());
+  ASSERT_TRUE(writer->Flush().ok());
+  for (const auto& [region, chunk] : {std::pair(0, 1), std::pair(0, 2), std::pair(1, 0)}) {
+    ASSERT_TRUE(writer->Add(OwnedChunk(crash_, region, chunk).view()).ok());
+  }
+  const auto finished = ingestor_.FlushAndFinish(writer.get());
+  ASSERT_TRUE(finished.ok()) << finished.status();
+  ASSERT_TRUE(finished->has_value());
+  EXPECT_FALSE((*finished)->already_stored);
+  EXPECT_THAT(writer->TakeAcks(), ElementsAre(ChunkRange{0, 0, 3}, ChunkRange{1, 0, 1}));
+  EXPECT_EQ(received_, 1);
+  EXPECT_EQ(metrics_.crashes, 1);
+  EXPECT_EQ(metrics_.packs, 2);
+  EXPECT_EQ(admission_.in_flight()->remaining(), 0u);
+  const StoredCrash stored = *index_.GetCrash((*finished)->crash);
+  EXPECT_EQ(stored.raw_bytes, 150'005u);
+  EXPECT_EQ(stored.here_bytes, 150'005u);
+  uint64_t bytes = 0;
+  for (const StoredPack& pack : index_.Contents(stored.id)->packs) bytes += pack.ref.size;
+  EXPECT_EQ(stored.stored_bytes, bytes);
+  const auto again = ingestor_.Finish(kAnyone, session);
+  EXPECT_EQ(again->crash, stored.id);
+  EXPECT_TRUE(again->already_stored);
+}
+
+TEST_F(IngestorTest, TheRestOfACrashWaitsForItsEnd) {
+  IngestLimits small;
+  small.flush_bytes = 130'000;
+  Ingestor ingestor({.index = &index_, .store = &store_, .clock = &clock_, .metrics = &metrics_}, small);
+  const auto holds = [&](const AnnouncedCrash& crash, uint64_t chunks) {
+    const auto begun = ingestor.Begin(kAnyone, {.device = "a", .manifest = crash.manifest});
+    auto writer = *ingestor.OpenWriter(kAnyone, begun->session.value());
+    for (uint64_t i = 0; i < chunks; ++i) EXPECT_TRUE(writer->Add(OwnedChunk(crash, 0, i).view()).ok());
+    return !writer->full();
+  };
+  // Two chunks of 64 KiB are a pack, unless no more than a quarter of one is to come.
+  EXPECT_TRUE(holds(AnnouncedCrash({AnnouncedCrash::Noise(131'072, 2)}), 2));
+  EXPECT_TRUE(holds(AnnouncedCrash({AnnouncedCrash::Noise(131'072 + 30'000, 3)}), 2));
+  EXPECT_TRUE(holds(AnnouncedCrash({AnnouncedCrash::Noise(131'072 + 30'000, 4)}), 3));
+  EXPECT_FALSE(holds(AnnouncedCrash({AnnouncedCrash::Noise(131'072 + 40'000, 5)}), 2));
+  EXPECT_FALSE(holds(AnnouncedCrash({AnnouncedCrash::Noise(131'072 + 40'000, 5)}), 3));
+}
+
+TEST_F(IngestorTest, WhatIsNotWholeIsOnlyMadeDurable) {
+  auto writer = Open(Begin());
+  ASSERT_TRUE(writer->Add(OwnedChunk(crash_, 0, 0).view()).ok());
+  const auto part = ingestor_.FlushAndFinish(writer.get());
+  ASSERT_TRUE(part.ok()) << part.status();
+  EXPECT_FALSE(part->has_value());
+  EXPECT_THAT(writer->TakeAcks(), ElementsAre(ChunkRange{0, 0, 1}));
+
+  AnnouncedCrash liar({"one", "two"});
+  liar.manifest.regions[1].root[0] ^= 1;
+  const std::string session = Begin(liar);
+  auto lying = Open(session);
+  for (const uint32_t region : {0, 1}) {
+    ASSERT_TRUE(lying->Add(OwnedChunk(liar, region, 0).view()).ok());
+  }
+  const auto finished = ingestor_.FlushAndFinish(lying.get());
+  ASSERT_TRUE(finished.ok()) << finished.status();
+  EXPECT_FALSE(finished->has_value());
+  EXPECT_TRUE(absl::IsDataLoss(ingestor_.Finish(kAnyone, session).status()));
+  EXPECT_EQ(received_, 0);
+}
+
+TEST_F(IngestorTest, TwoStreamsOfOneCrashFinishItOnce) {
+  const std::string session = Begin();
+  auto first = Open(session);
+  auto second = Open(session);
+  for (const auto& [region, chunk] : {std::pair(0, 0), std::pair(0, 1), std::pair(0, 2), std::pair(1, 0)}) {
+    ASSERT_TRUE(first->Add(OwnedChunk(crash_, region, chunk).view()).ok());
+    ASSERT_TRUE(second->Add(OwnedChunk(crash_, region, chunk).view()).ok());
+    // What the other one makes durable meanwhile is no part of what this one knows.
+    if (chunk == 1) {
+      ASSERT_TRUE(second->Flush().ok());
+    }
+  }
+  const auto unsure = ingestor_.FlushAndFinish(first.get());
+  ASSERT_TRUE(unsure.ok()) << unsure.status();
+  EXPECT_FALSE(unsure->has_value());
+  EXPECT_EQ(first->TakeAcks().size(), 2u) << "it is durable all the same";
+  const auto crash = ingestor_.Finish(kAnyone, session);
+  ASSERT_TRUE(crash.ok()) << crash.status();
+  EXPECT_TRUE(absl::IsAborted(ingestor_.FlushAndFinish(second.get()).status()));
+  EXPECT_EQ(metrics_.crashes, 1);
+}
+
+TEST_F(IngestorTest, ASessionThatIsGoneIsNotBelievedBecauseItWasRemembered) {
+  const std::string session = Begin();
+  ASSERT_TRUE(ingestor_.Abandon(kAnyone, session).ok());
+  auto writer = ingestor_.OpenWriter(kAnyone, session);
+  if (!writer.ok()) return;
+  ASSERT_TRUE((*writer)->Add(OwnedChunk(crash_, 1, 0).view()).ok());
+  EXPECT_TRUE(absl::IsNotFound((*writer)->Flush()));
+  EXPECT_THAT((*writer)->TakeAcks(), IsEmpty());
+}
+
 TEST_F(IngestorTest, AcknowledgesOnlyWhatIsDurable) {
   auto writer = Open(Begin());
   ASSERT_TRUE(writer->Add(OwnedChunk(crash_, 0, 1).view()).ok());

@@ -14,6 +14,8 @@ namespace {
 constexpr uint64_t kFrameOverhead = 1024;
 // Zeros compress to nothing: bytes alone would not bound what is held.
 constexpr size_t kMaxHeldChunks = 1024;
+// When no more than this part of flush_bytes is lacking, a pack may grow by as much.
+constexpr uint64_t kRest = 4;
 
 std::string Where(const ReceivedChunk& chunk) {
   return absl::StrCat("region ", chunk.region, " chunk ", chunk.chunk);
@@ -28,8 +30,15 @@ uint64_t RawBytesOf(const PackInPieces& pack) {
 }  // namespace
 
 SessionWriter::SessionWriter(const Dependencies& deps, const IngestLimits& limits, Session session,
-                             ChunkLedger ledger)
-    : deps_(deps), limits_(limits), session_(std::move(session)), ledger_(std::move(ledger)) {}
+                             const std::vector<StoredPack>& packs)
+    : deps_(deps),
+      limits_(limits),
+      session_(std::move(session)),
+      ledger_(packs),
+      pack_changes_(session_.pack_changes) {
+  for (const StoredPack& pack : packs) stored_bytes_ += pack.ref.size;
+  lacking_ = BytesIn(MissingOf(ledger_, session_.manifest, session_.terms.want), session_.manifest);
+}
 
 SessionWriter::~SessionWriter() {
   GiveBack();
@@ -76,6 +85,7 @@ void SessionWriter::Hold(const PackEntry& entry, std::string stored) {
   ledger_.Add(entry.region, entry.chunk, entry.digest);
   held_.emplace_back(entry.region, entry.chunk);
   held_bytes_ += entry.stored_size;
+  lacking_ -= std::min<uint64_t>(lacking_, entry.raw_size);
   deps_.budget->Take(entry.stored_size);
   deps_.metrics->ChunkReceived(entry.stored_size);
 }
@@ -122,17 +132,51 @@ absl::Status SessionWriter::Reject(ChunkReject reason, absl::Status status) {
 
 bool SessionWriter::full() const {
   if (held_bytes_ == 0) return false;
-  return overfull() || held_bytes_ >= deps_.budget->PartOf(limits_.flush_bytes, held_bytes_);
+  return overfull() || held_bytes_ >= deps_.budget->PartOf(pack_bytes(), held_bytes_);
 }
 
-bool SessionWriter::overfull() const {
-  return held_.size() >= kMaxHeldChunks || held_bytes_ >= limits_.flush_bytes;
+bool SessionWriter::overfull() const { return held_.size() >= kMaxHeldChunks || held_bytes_ >= pack_bytes(); }
+
+uint64_t SessionWriter::pack_bytes() const {
+  // The rest of a crash waits for its end instead of costing a sync and a commit of its own.
+  const uint64_t rest = limits_.flush_bytes / kRest;
+  return limits_.flush_bytes + (lacking_ <= rest ? rest : 0);
 }
 
 absl::Status SessionWriter::Flush() {
+  return FlushWith([this](const StoredPack& pack) { return AddPack(pack); });
+}
+
+absl::StatusOr<bool> SessionWriter::FlushAndFinish(const CrashId& fresh) {
+  if (builder_.empty() || !session_.crash.empty() || !Whole()) {
+    RETURN_IF_ERROR(Flush());
+    return false;
+  }
+  bool finished = false;
+  RETURN_IF_ERROR(FlushWith([&](const StoredPack& pack) {
+    const absl::Status status =
+        deps_.index->FinishWithPack(session_.id, pack_changes_, pack, fresh, BytesWith(pack.ref));
+    finished = status.ok();
+    return absl::IsFailedPrecondition(status) ? AddPack(pack) : status;
+  }));
+  return finished;
+}
+
+bool SessionWriter::Whole() const {
+  return MissingOf(ledger_, session_.manifest, session_.terms.want).empty() &&
+         ledger_.CheckRoots(session_.manifest).ok();
+}
+
+CrashBytes SessionWriter::BytesWith(const PackRef& last) const {
+  CrashBytes bytes = BytesOfCrash(session_.manifest, ledger_);
+  bytes.stored = stored_bytes_ + last.size;
+  return bytes;
+}
+
+absl::Status SessionWriter::FlushWith(absl::FunctionRef<absl::Status(const StoredPack&)> record) {
   if (builder_.empty()) return absl::OkStatus();
   const PackInPieces pack = builder_.BuildInPieces(session_.id.value());
-  const absl::Status status = Store(pack);
+  const absl::Status status = Store(pack, record);
   GiveBack();
   if (status.ok()) {
     for (const auto& [region, chunk] : held_) AppendChunk(&acks_, region, chunk);
@@ -143,17 +187,13 @@ absl::Status SessionWriter::Flush() {
   return status;
 }
 
-absl::Status SessionWriter::Store(const PackInPieces& pack) {
+absl::Status SessionWriter::Store(const PackInPieces& pack,
+                                  absl::FunctionRef<absl::Status(const StoredPack&)> record) {
   const absl::Time start = deps_.clock->Now();
   // Durable first: a row must never point at bytes that a power cut can take.
   ASSIGN_OR_RETURN(const PackRef ref, deps_.store->PutPieces(pack.pieces()));
-  const absl::Time now = deps_.clock->Now();
-  const absl::Status recorded = deps_.index->AddPack(session_.id, {.ref = ref, .entries = pack.entries}, now,
-                                                     now + limits_.session_ttl);
-  if (absl::IsFailedPrecondition(recorded)) {
-    return absl::AbortedError("the session was finished by another stream");
-  }
-  RETURN_IF_ERROR(recorded);
+  RETURN_IF_ERROR(record({.ref = ref, .entries = pack.entries}));
+  stored_bytes_ += ref.size;
   const absl::Time end = deps_.clock->Now();
   deps_.metrics->PackWritten(ref.size, end - start);
   if (deps_.in_flight != nullptr) {
@@ -163,8 +203,21 @@ absl::Status SessionWriter::Store(const PackInPieces& pack) {
   return absl::OkStatus();
 }
 
+absl::Status SessionWriter::AddPack(const StoredPack& pack) {
+  const absl::Time now = deps_.clock->Now();
+  const absl::Status added = deps_.index->AddPack(session_.id, pack, now, now + limits_.session_ttl);
+  if (absl::IsFailedPrecondition(added)) {
+    return absl::AbortedError("the session was finished by another stream");
+  }
+  if (added.ok()) ++pack_changes_;
+  return added;
+}
+
 void SessionWriter::Forget(const std::vector<PackEntry>& entries) {
-  for (const PackEntry& entry : entries) ledger_.Remove(entry.region, entry.chunk);
+  for (const PackEntry& entry : entries) {
+    ledger_.Remove(entry.region, entry.chunk);
+    lacking_ += entry.raw_size;
+  }
 }
 
 void SessionWriter::GiveBack() {

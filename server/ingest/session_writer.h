@@ -5,7 +5,9 @@
 #include <utility>
 #include <vector>
 
+#include "absl/functional/function_ref.h"
 #include "absl/status/status.h"
+#include "absl/status/statusor.h"
 #include "base/clock.h"
 #include "core/bytes/byte_view.h"
 #include "server/admission/bytes_in_flight.h"
@@ -48,8 +50,9 @@ class SessionWriter {
     BytesInFlight* in_flight = nullptr;  // hears what became durable; may be nobody
   };
 
-  // `ledger` is what the session has already.
-  SessionWriter(const Dependencies& deps, const IngestLimits& limits, Session session, ChunkLedger ledger);
+  // `packs` are what the session has already.
+  SessionWriter(const Dependencies& deps, const IngestLimits& limits, Session session,
+                const std::vector<StoredPack>& packs);
   // Forgets what is not flushed.
   ~SessionWriter();
   SessionWriter(const SessionWriter&) = delete;
@@ -78,22 +81,43 @@ class SessionWriter {
   //   ABORTED               the session was finished meanwhile, by another stream's work
   absl::Status Flush();
 
+  // Flush, and in the same step the session becomes the crash `fresh`, when what is held is all that lacked
+  // and the session was never a crash: the pack is recorded and the crash made in one transaction. False, and
+  // all is as after Flush: it was not so, or somebody else has changed the session, and Ingestor::Finish has
+  // to look at it. Codes: Flush's.
+  absl::StatusOr<bool> FlushAndFinish(const CrashId& fresh);
+
+  // As it was when the writer was opened.
+  const Session& opened() const { return session_; }
+
   // What became durable since the last call.
   std::vector<ChunkRange> TakeAcks() { return std::exchange(acks_, {}); }
 
  private:
+  // Bytes at which what is held is a pack.
+  uint64_t pack_bytes() const;
   absl::Status CheckBounds(const ReceivedChunk& chunk) const;
   absl::Status CheckEncoding(const ReceivedChunk& chunk) const;
   absl::Status Reject(ChunkReject reason, absl::Status status);
   void Hold(const PackEntry& entry, std::string stored);
-  absl::Status Store(const PackInPieces& pack);
+  // Whether what is durable and held makes the crash that was announced, as far as it is wanted.
+  bool Whole() const;
+  CrashBytes BytesWith(const PackRef& last) const;
+  // Makes the pack that is gathered durable, lets `record` write it down, and acknowledges it.
+  absl::Status FlushWith(absl::FunctionRef<absl::Status(const StoredPack&)> record);
+  absl::Status Store(const PackInPieces& pack, absl::FunctionRef<absl::Status(const StoredPack&)> record);
+  absl::Status AddPack(const StoredPack& pack);
   void Forget(const std::vector<PackEntry>& entries);
   void GiveBack();
 
   const Dependencies deps_;
   const IngestLimits limits_;
   const Session session_;
-  ChunkLedger ledger_;  // durable, and held
+  ChunkLedger ledger_;         // durable, and held
+  uint64_t pack_changes_;      // of the session, if nobody else is at work on it
+  uint64_t stored_bytes_ = 0;  // of its packs
+  uint64_t lacking_ = 0;  // raw bytes that are wanted and neither durable nor held; a little more or less
+                          // when the device brings what is not wanted
   PackBuilder builder_;
   std::vector<std::pair<uint32_t, uint64_t>> held_;  // region and chunk of what builder_ has
   uint64_t held_bytes_ = 0;

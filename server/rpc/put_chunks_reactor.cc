@@ -134,11 +134,13 @@ void PutChunksReactor::StoreAfter(absl::Duration pause) {
 }
 
 void PutChunksReactor::Store() {
+  const bool chunks_left = next_chunk_ < request_.chunks_size();
+  // What ends the crash is made durable with the crash.
+  if (request_.finish() && !chunks_left) return EndInput(CatchAll([&] { return FinishCrash(); }));
   const absl::Status status = CatchAll([&] { return writer_->Flush(); });
   if (!status.ok()) return EndInput(status);
-  if (next_chunk_ < request_.chunks_size()) return Post(rim_->verifiers(), &PutChunksReactor::Verify);
-  if (!request_.finish()) return EndStep();
-  EndInput(CatchAll([&] { return FinishCrash(); }));
+  if (chunks_left) return Post(rim_->verifiers(), &PutChunksReactor::Verify);
+  EndStep();
 }
 
 void PutChunksReactor::EndStep() {
@@ -240,9 +242,11 @@ absl::Status PutChunksReactor::CheckRequest() const {
                                                  ingestor_->limits().message_bytes));
 }
 
-// Whatever fails here, the chunks are acknowledged all the same, and the device asks again with FinishCrash,
-// which tells it why.
+// Once the chunks are durable they are acknowledged, whatever fails here, and the device asks again with
+// FinishCrash, which tells it why.
 absl::Status PutChunksReactor::FinishCrash() {
+  ASSIGN_OR_RETURN(finished_crash_, ingestor_->FlushAndFinish(writer_.get()));
+  if (finished_crash_) return absl::OkStatus();
   ASSIGN_OR_RETURN(const DeviceCaller caller, DeviceCallerOf(*context_));
   auto finished = ingestor_->Finish(caller, session_);
   if (finished.ok()) finished_crash_ = *std::move(finished);

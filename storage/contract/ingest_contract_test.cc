@@ -135,6 +135,124 @@ TEST_P(IngestTest, ASessionAndItsPacksInOneQuestion) {
   EXPECT_EQ(index_->GetSessionWithPacks(begun.id)->session.crash, crash);
 }
 
+TEST_P(IngestTest, TheLastPackMakesTheCrash) {
+  const Session begun = BeginWith(1, TermsOf(SessionWant::kLogOnly, "logs", 50));
+  EXPECT_EQ(begun.pack_changes, 0u);
+  const CrashId crash = FreshCrash();
+  const CrashBytes bytes{.raw = 100, .here = 40, .stored = 20};
+  ASSERT_TRUE(index_->FinishWithPack(begun.id, 0, PackNumber(1), crash, bytes).ok());
+  const auto found = index_->GetSessionWithPacks(begun.id);
+  EXPECT_EQ(found->session.state, SessionState::kComplete);
+  EXPECT_EQ(found->session.crash, crash);
+  ASSERT_EQ(found->packs.size(), 1u);
+  EXPECT_EQ(found->packs[0].ref, PackNumber(1).ref);
+  EXPECT_EQ(found->packs[0].entries, PackNumber(1).entries);
+  const StoredCrash stored = *index_->GetCrash(crash);
+  EXPECT_EQ(stored.here_bytes, 40u);
+  EXPECT_EQ(stored.stored_bytes, 20u);
+  EXPECT_EQ(stored.weight, 50u);
+  EXPECT_EQ(stored.os_version, "OS 4.2 \xc3\xbc");
+  EXPECT_EQ(index_->Contents(crash)->packs.size(), 1u);
+  EXPECT_TRUE(AwaitsAnalysis(crash));
+  EXPECT_EQ(Account().accepted, 1u);
+  // Said again, because the answer was lost.
+  EXPECT_TRUE(index_->FinishWithPack(begun.id, 0, PackNumber(1), crash, bytes).ok());
+  EXPECT_EQ(Account().accepted, 1u);
+  EXPECT_EQ(*index_->FinishSession(begun.id, FreshCrash(), 100, 20), crash);
+  // And by somebody else.
+  EXPECT_TRUE(
+      absl::IsFailedPrecondition(index_->FinishWithPack(begun.id, 0, PackNumber(2), FreshCrash(), bytes)));
+  EXPECT_EQ(index_->SessionPacks(begun.id)->size(), 1u);
+}
+
+TEST_P(IngestTest, TheLastPackFinishesOnlyWhatItsWriterKnows) {
+  const CrashBytes bytes{.raw = 100, .here = 100, .stored = 20};
+  EXPECT_TRUE(
+      absl::IsNotFound(index_->FinishWithPack(SessionId("0bad"), 0, PackNumber(1), FreshCrash(), bytes)));
+  const SessionId id = Begin(1)->session.id;
+  const auto finish = [&](uint64_t changes) {
+    return index_->FinishWithPack(id, changes, PackNumber(9), FreshCrash(), bytes);
+  };
+  ASSERT_TRUE(index_->AddPack(id, PackNumber(1)).ok());
+  EXPECT_TRUE(absl::IsFailedPrecondition(finish(0))) << "somebody added a pack";
+  ASSERT_TRUE(index_->AddPack(id, PackNumber(2)).ok());
+  EXPECT_EQ(index_->GetSession(id)->pack_changes, 2u);
+  ASSERT_TRUE(index_->DropPacks(id).ok());
+  EXPECT_TRUE(absl::IsFailedPrecondition(finish(0)));
+  EXPECT_TRUE(absl::IsFailedPrecondition(finish(2))) << "somebody dropped them";
+  EXPECT_EQ(index_->GetSession(id)->state, SessionState::kOpen);
+  EXPECT_EQ(index_->SessionPacks(id)->size(), 0u) << "nothing of it was done";
+  const auto now = index_->GetSessionWithPacks(id);
+  ASSERT_TRUE(finish(now->session.pack_changes).ok());
+  EXPECT_EQ(index_->SessionPacks(id)->size(), 1u);
+  EXPECT_EQ(Account().accepted, 1u);
+}
+
+TEST_P(IngestTest, TheLastPackOfAReopenedSessionIsNoCrashOfItsOwn) {
+  const PartialCrash part = LogOnly(1);
+  const Session again = *index_->ReopenSession(part.session, SessionTerms(), kNow + kDay);
+  EXPECT_TRUE(absl::IsFailedPrecondition(index_->FinishWithPack(part.session, again.pack_changes,
+                                                                PackNumber(2), FreshCrash(),
+                                                                {.raw = 100, .here = 100, .stored = 40})));
+  EXPECT_EQ(index_->SessionPacks(part.session)->size(), 1u);
+}
+
+TEST_P(IngestTest, ManyLastPacksAtOnceMakeOneCrashEach) {
+  constexpr int kSessions = 12;
+  std::vector<SessionId> ids;
+  std::vector<CrashId> crashes;
+  for (int i = 0; i < 2 * kSessions; ++i) {
+    if (i < kSessions) ids.push_back(Begin(i)->session.id);
+    crashes.push_back(FreshCrash());
+  }
+  // Two streams a session: one of them makes the crash, with its own pack.
+  std::atomic<int> made{0};
+  std::vector<std::thread> threads;
+  for (int t = 0; t < 2 * kSessions; ++t) {
+    threads.emplace_back([&, t] {
+      const absl::Status status = index_->FinishWithPack(ids[t % kSessions], 0, PackNumber(t), crashes[t],
+                                                         {.raw = 100, .here = 100, .stored = 20});
+      made += status.ok();
+      EXPECT_TRUE(status.ok() || absl::IsFailedPrecondition(status)) << status;
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+  EXPECT_EQ(made, kSessions);
+  for (int i = 0; i < kSessions; ++i) {
+    const auto found = index_->GetSessionWithPacks(ids[i]);
+    ASSERT_EQ(found->packs.size(), 1u);
+    const bool first = found->session.crash == crashes[i];
+    EXPECT_EQ(found->packs[0].ref, PackNumber(first ? i : i + kSessions).ref);
+  }
+  EXPECT_EQ(Account().accepted, static_cast<uint64_t>(kSessions));
+}
+
+// Whoever adds or drops packs and whoever finishes take turns: a crash has the packs that its writer knew.
+TEST_P(IngestTest, NoLastPackMakesACrashOfPacksThatChange) {
+  for (int i = 0; i < 20; ++i) {
+    const SessionId id = Begin(i)->session.id;
+    ASSERT_TRUE(index_->AddPack(id, PackNumber(1)).ok());
+    std::thread other([&] {
+      if (i % 2 == 0) {
+        (void)index_->DropPacks(id);
+      } else {
+        (void)index_->AddPack(id, PackNumber(2));
+      }
+    });
+    const absl::Status finished =
+        index_->FinishWithPack(id, 1, PackNumber(3), FreshCrash(), {.raw = 1, .here = 1, .stored = 1});
+    other.join();
+    const size_t packs = index_->SessionPacks(id)->size();
+    if (finished.ok()) {
+      EXPECT_EQ(packs, 2u);
+    } else {
+      EXPECT_TRUE(absl::IsFailedPrecondition(finished)) << finished;
+      EXPECT_EQ(packs, i % 2 == 0 ? 0u : 2u);
+      EXPECT_EQ(index_->GetSession(id)->state, SessionState::kOpen);
+    }
+  }
+}
+
 TEST_P(IngestTest, PacksKeepASessionFromExpiring) {
   const SessionId id = Begin(1)->session.id;  // until kNow + 1 day
   const auto add = [&](int number, absl::Duration after) {

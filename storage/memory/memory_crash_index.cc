@@ -168,6 +168,7 @@ absl::Status MemoryCrashIndex::AddPack(const SessionId& id, const StoredPack& pa
   const bool known = std::any_of(record->packs.begin(), record->packs.end(),
                                  [&](const StoredPack& have) { return have.ref == pack.ref; });
   if (!known) record->packs.push_back(pack);
+  ++record->session.pack_changes;
   absl::Time& expiry = record->session.expires_at;
   if (expiry < expires_at && expiry < now + (expires_at - now) / 2) expiry = expires_at;
   return absl::OkStatus();
@@ -183,6 +184,7 @@ absl::Status MemoryCrashIndex::DropPacks(const SessionId& id) {
   absl::MutexLock lock(&mutex_);
   ASSIGN_OR_RETURN(SessionRecord * record, LookupOpen(id));
   record->packs.resize(record->session.crash.empty() ? 0 : record->kept);
+  ++record->session.pack_changes;
   return absl::OkStatus();
 }
 
@@ -194,6 +196,23 @@ absl::StatusOr<CrashId> MemoryCrashIndex::FinishSession(const SessionId& id, con
   if (record->session.crash.empty()) return MakeCrash(record, fresh, bytes);
   CloseAgain(record, bytes);
   return record->session.crash;
+}
+
+absl::Status MemoryCrashIndex::FinishWithPack(const SessionId& id, uint64_t pack_changes,
+                                              const StoredPack& pack, const CrashId& fresh,
+                                              const CrashBytes& bytes) {
+  absl::MutexLock lock(&mutex_);
+  ASSIGN_OR_RETURN(SessionRecord * record, Lookup(id));
+  Session& session = record->session;
+  if (session.state == SessionState::kComplete && session.crash == fresh) return absl::OkStatus();
+  const bool as_known = session.state == SessionState::kOpen && session.pack_changes == pack_changes;
+  if (!as_known || !session.crash.empty()) {
+    return absl::FailedPreconditionError(absl::StrCat("session ", id.value(), " has changed"));
+  }
+  record->packs.push_back(pack);
+  ++session.pack_changes;
+  MakeCrash(record, fresh, bytes);
+  return absl::OkStatus();
 }
 
 CrashId MemoryCrashIndex::MakeCrash(SessionRecord* record, const CrashId& fresh, const CrashBytes& bytes) {

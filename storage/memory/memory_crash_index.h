@@ -34,6 +34,8 @@ class MemoryCrashIndex final : public CrashIndex {
   using CrashIndex::FinishSession;
   absl::StatusOr<CrashId> FinishSession(const SessionId& id, const CrashId& fresh,
                                         const CrashBytes& bytes) override;
+  absl::Status FinishWithPack(const SessionId& id, uint64_t pack_changes, const StoredPack& pack,
+                              const CrashId& fresh, const CrashBytes& bytes) override;
   absl::Status AbandonSession(const SessionId& id, const std::string& reason) override;
   absl::StatusOr<int64_t> ExpireSessions(absl::Time now, int64_t limit, const std::string& reason) override;
   absl::StatusOr<std::vector<SessionId>> ExpiredWithPacks(absl::Time now, int64_t limit) override;

@@ -93,6 +93,18 @@ void AddAll(pqxx::transaction_base& transaction, const std::vector<AddPackOp*>& 
   for (AddPackOp* op : ops) op->settled = open.count(op->session.value()) != 0;
 }
 
+namespace {
+
+// By crash: two that finish one session at once have two fresh crashes, of which one was taken.
+template <typename Op>
+void SettleFinished(const pqxx::result& rows, const std::vector<Op*>& ops) {
+  std::unordered_map<std::string, bool> finished;
+  for (const pqxx::row& row : rows) finished[row[0].as<std::string>()] = true;
+  for (Op* op : ops) op->settled = finished.count(op->crash.ToUuid()) != 0;
+}
+
+}  // namespace
+
 void FinishAll(pqxx::transaction_base& transaction, const std::vector<FinishOp*>& unsorted) {
   const std::vector<FinishOp*> ops = BySession(unsorted);
   const pqxx::result rows = transaction.exec_prepared(
@@ -103,10 +115,26 @@ void FinishAll(pqxx::transaction_base& transaction, const std::vector<FinishOp*>
       Numbers(ops, [](const FinishOp& op) { return ToBigint(op.size.raw); }),
       Numbers(ops, [](const FinishOp& op) { return ToBigint(op.size.stored); }),
       Numbers(ops, [](const FinishOp& op) { return ToBigint(op.size.here); }));
-  // By crash: two that finish one session at once have two fresh crashes, of which one was taken.
-  std::unordered_map<std::string, bool> finished;
-  for (const pqxx::row& row : rows) finished[row[0].as<std::string>()] = true;
-  for (FinishOp* op : ops) op->settled = finished.count(op->crash.ToUuid()) != 0;
+  SettleFinished(rows, ops);
+}
+
+void FinishAllWithPacks(pqxx::transaction_base& transaction, const std::vector<LastPackOp*>& unsorted) {
+  const std::vector<LastPackOp*> ops = BySession(unsorted);
+  const Joined indexes = Join(ops, [](const LastPackOp& op) -> const std::string& { return op.index; });
+  const pqxx::result rows = transaction.exec_prepared(
+      sql::kFinishWithPacks, Texts(ops, [](const LastPackOp& op) { return op.session.value(); }),
+      Texts(ops, [](const LastPackOp& op) { return op.crash.ToUuid(); }),
+      Texts(ops, [](const LastPackOp& op) { return op.crash.ToString(); }),
+      Texts(ops, [](const LastPackOp& op) { return ToTimestamp(op.crash.time()); }),
+      Numbers(ops, [](const LastPackOp& op) { return ToBigint(op.size.raw); }),
+      Numbers(ops, [](const LastPackOp& op) { return ToBigint(op.size.stored); }),
+      Numbers(ops, [](const LastPackOp& op) { return ToBigint(op.size.here); }),
+      Numbers(ops, [](const LastPackOp& op) { return ToBigint(op.pack_changes); }),
+      Texts(ops, [](const LastPackOp& op) { return op.ref.key; }),
+      Numbers(ops, [](const LastPackOp& op) { return ToBigint(op.ref.offset); }),
+      Numbers(ops, [](const LastPackOp& op) { return ToBigint(op.ref.size); }), ToBytea(indexes.bytes),
+      indexes.starts, indexes.sizes);
+  SettleFinished(rows, ops);
 }
 
 }  // namespace corefleet

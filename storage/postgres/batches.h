@@ -11,7 +11,7 @@
 #include "absl/time/time.h"
 #include "storage/crash_index.h"
 
-// The three operations that every crash needs, of many crashes in one statement. Each takes what a batch can
+// The operations that every crash needs, of many crashes in one statement. Each takes what a batch can
 // settle and leaves the rest: what is not `settled` afterwards is to be done alone, where the rarer outcomes
 // are told apart. All throw libpqxx's exceptions, and then nothing was done.
 namespace corefleet {
@@ -58,9 +58,24 @@ struct FinishOp {
   size_t bytes() const { return 0; }
 };
 
+// The last pack of a session without a crash to be added, and the session to be finished.
+struct LastPackOp {
+  SessionId session;
+  uint64_t pack_changes = 0;
+  PackRef ref;
+  std::string index;  // encoded
+  CrashId crash;
+  CrashBytes size;
+
+  bool settled = false;  // it was finished just now, with that crash
+  absl::Status status;
+  size_t bytes() const { return index.size(); }
+};
+
 void BeginAll(pqxx::transaction_base& transaction, const std::vector<BeginOp*>& ops);
 void AddAll(pqxx::transaction_base& transaction, const std::vector<AddPackOp*>& ops);
 void FinishAll(pqxx::transaction_base& transaction, const std::vector<FinishOp*>& ops);
+void FinishAllWithPacks(pqxx::transaction_base& transaction, const std::vector<LastPackOp*>& ops);
 
 }  // namespace corefleet
 

@@ -46,6 +46,7 @@ class PostgresCrashIndex::Impl {
   void Begin(BeginOp* op) { begins_.Run(op); }
   void AddPack(AddPackOp* op) { packs_.Run(op); }
   void Finish(FinishOp* op) { ends_.Run(op); }
+  void FinishWithPack(LastPackOp* op) { last_packs_.Run(op); }
 
   absl::Status BeginOnce(pqxx::transaction_base& transaction, const DeviceId& device,
                          const Manifest& manifest, const std::string& note, const SessionTerms& terms,
@@ -63,6 +64,7 @@ class PostgresCrashIndex::Impl {
   GroupCommit<BeginOp> begins_;
   GroupCommit<AddPackOp> packs_;
   GroupCommit<FinishOp> ends_;
+  GroupCommit<LastPackOp> last_packs_;
   absl::Mutex mutex_;
   std::set<absl::CivilMonth> months_ ABSL_GUARDED_BY(mutex_);  // known to have partitions
 };

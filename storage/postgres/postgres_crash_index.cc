@@ -222,7 +222,8 @@ PostgresCrashIndex::Impl::Impl(const std::string& connection_string, const Postg
     : pool_(connection_string, options.max_connections, options.timeout),
       begins_(options.max_batch, kMaxBatchBytes, Together<BeginOp>(&BeginAll)),
       packs_(options.max_batch, kMaxBatchBytes, Together<AddPackOp>(&AddAll)),
-      ends_(options.max_batch, kMaxBatchBytes, Together<FinishOp>(&FinishAll)) {}
+      ends_(options.max_batch, kMaxBatchBytes, Together<FinishOp>(&FinishAll)),
+      last_packs_(options.max_batch, kMaxBatchBytes, Together<LastPackOp>(&FinishAllWithPacks)) {}
 
 absl::Status PostgresCrashIndex::Impl::Alone(Body body) {
   return pool_.Run([&](pqxx::connection& connection) {

@@ -64,6 +64,7 @@ absl::StatusOr<Session> SessionFromRow(const pqxx::row& row, int first) {
   session.terms.rule = column(9).as<std::string>();
   session.terms.weight = static_cast<uint32_t>(column(10).as<int64_t>());
   session.terms.hints = DecodeHints(column(11).c_str());
+  session.pack_changes = FromBigint(column(12).as<int64_t>());
   return session;
 }
 

@@ -237,6 +237,30 @@ absl::StatusOr<CrashId> PostgresCrashIndex::FinishSession(const SessionId& id, c
   return impl_->FinishOnce(id, fresh, bytes);
 }
 
+absl::Status PostgresCrashIndex::FinishWithPack(const SessionId& id, uint64_t pack_changes,
+                                                const StoredPack& pack, const CrashId& fresh,
+                                                const CrashBytes& bytes) {
+  RETURN_IF_ERROR(impl_->EnsureMonth(MonthOf(fresh.time())));
+  LastPackOp op{.session = id,
+                .pack_changes = pack_changes,
+                .ref = pack.ref,
+                .index = EncodePackIndex(id.value(), pack.entries),
+                .crash = fresh,
+                .size = bytes};
+  impl_->FinishWithPack(&op);
+  if (op.settled || !op.status.ok()) return op.status;
+  return impl_->Alone([&](pqxx::transaction_base& transaction) -> absl::Status {
+    FinishAllWithPacks(transaction, {&op});
+    if (op.settled) return absl::OkStatus();
+    const pqxx::result end = transaction.exec_prepared(sql::kSessionEnd, id.value());
+    if (end.empty()) return NoSession(id);
+    // A commit whose outcome was not known has happened.
+    const bool complete = end[0][0].as<int>() == static_cast<int>(SessionState::kComplete);
+    if (complete && end[0][1].as<std::string>() == fresh.ToUuid()) return absl::OkStatus();
+    return absl::FailedPreconditionError(absl::StrCat("session ", id.value(), " has changed"));
+  });
+}
+
 absl::Status PostgresCrashIndex::AbandonSession(const SessionId& id, const std::string& reason) {
   return impl_->InTransaction([&](pqxx::transaction_base& transaction) -> absl::Status {
     const pqxx::result rows = transaction.exec_prepared(sql::kLockSession, id.value());

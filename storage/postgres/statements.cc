@@ -10,7 +10,7 @@ constexpr char kSession[] =
     "s.id, s.device, s.uid, s.state, s.crash,"
     " CASE WHEN isfinite(s.expires_at) THEN (extract(epoch FROM s.expires_at) * 1000000)::bigint END, s.note,"
     " COALESCE(m.manifest, (SELECT c.manifest FROM crash c WHERE c.id = s.crash)),"
-    " s.want, s.rule, s.weight, s.hints";
+    " s.want, s.rule, s.weight, s.hints, s.pack_changes";
 constexpr char kSessionTables[] = "ingest_session s LEFT JOIN session_manifest m ON m.session = s.id";
 constexpr char kPack[] = "p.key, p.\"offset\", p.size, p.index";
 
@@ -24,6 +24,26 @@ std::string CountRows(const char* what, const char* reason, const char* n, const
   return absl::StrCat("INSERT INTO ingest_count (what, reason, slot, n) SELECT ", what, ", ", reason,
                       ", pg_backend_pid() & 15, ", n, " ", from,
                       " ON CONFLICT (what, reason, slot) DO UPDATE SET n = ingest_count.n + EXCLUDED.n");
+}
+
+// What a batch that finishes sessions (e) says of each, with what was given of it (g).
+constexpr char kFinished[] =
+    "e.id, e.device, e.note, e.want, e.rule, e.weight, NULLIF(e.hints, '')::json AS hints, g.crash, "
+    "g.id_text,"
+    " g.received_at, g.raw_bytes, g.stored_bytes, g.here_bytes";
+
+// SQL that makes the crashes of the sessions s (kFinished).
+std::string CrashesOfFinished() {
+  return absl::StrCat(
+      " wide AS (INSERT INTO crash (id, id_text, session) SELECT crash, id_text, id FROM s),"
+      " narrow AS (INSERT INTO crash_fact (id, device, received_at, note, raw_bytes, stored_bytes,"
+      "   here_bytes, want, rule, weight, os_version, source, captured_us)"
+      "  SELECT crash, device, received_at, note, raw_bytes, stored_bytes, here_bytes, want, rule, weight,"
+      "   COALESCE(hints->>'os_version', ''), COALESCE(hints->>'source', ''),"
+      "   (hints->>'captured_us')::bigint FROM s),"
+      " queued AS (INSERT INTO analysis_queue (crash) SELECT crash FROM s),"
+      " counted AS (",
+      CountRows(kAccepted, "''", "count(*)", "FROM s HAVING count(*) > 0"), ")");
 }
 
 }  // namespace
@@ -60,7 +80,8 @@ const std::vector<Statement>& Statements() {
            "g.id),"
            " counted AS (",
            CountRows(kOffered, "''", "count(*)", "FROM fresh HAVING count(*) > 0"),
-           ") SELECT id FROM fresh")},
+           // Nobody waits for the disk: the commit of a session's first pack makes the session durable too.
+           ") SELECT id, set_config('synchronous_commit', 'off', true) FROM fresh")},
 
       // 1 id, 2 now, 3 expires_at
       {sql::kExtendSession,
@@ -94,8 +115,9 @@ const std::vector<Statement>& Statements() {
        "WITH s AS (SELECT id, state FROM ingest_session WHERE id = $1 FOR NO KEY UPDATE),"
        " added AS (INSERT INTO session_pack (session, key, \"offset\", size, index)"
        "  SELECT id, $2, $3, $4, $5 FROM s WHERE state = 0 ON CONFLICT DO NOTHING),"
-       " later AS (UPDATE ingest_session e SET expires_at = $6::timestamptz FROM s WHERE e.id = s.id"
-       "  AND s.state = 0 AND e.expires_at < $6::timestamptz AND e.expires_at < $7::timestamptz)"
+       " changed AS (UPDATE ingest_session e SET pack_changes = e.pack_changes + 1, expires_at ="
+       "   CASE WHEN e.expires_at < $6::timestamptz AND e.expires_at < $7::timestamptz"
+       "   THEN $6::timestamptz ELSE e.expires_at END FROM s WHERE e.id = s.id AND s.state = 0)"
        " SELECT state FROM s"},
 
       // 1 sessions, 2 keys, 3 offsets, 4 sizes, 5 expires_at, 6 extend what expires before this: arrays of
@@ -109,11 +131,13 @@ const std::vector<Statement>& Statements() {
        " added AS (INSERT INTO session_pack (session, key, \"offset\", size, index)"
        "  SELECT g.session, g.key, g.place, g.size, substring($7::bytea FROM g.at FOR g.index_size)"
        "  FROM given g JOIN s ON s.id = g.session ON CONFLICT DO NOTHING),"
-       " until AS (SELECT g.session, max(g.expires_at) AS expires_at, max(g.extend_before) AS extend_before"
+       " until AS (SELECT g.session, count(*) AS n, max(g.expires_at) AS expires_at,"
+       "   max(g.extend_before) AS extend_before"
        "  FROM given g JOIN s ON s.id = g.session GROUP BY g.session),"
-       " later AS (UPDATE ingest_session e SET expires_at = u.expires_at FROM until u"
-       "  WHERE e.id = ANY ($1::text[]) AND e.id = u.session AND e.expires_at < u.expires_at"
-       "   AND e.expires_at < u.extend_before)"
+       " changed AS (UPDATE ingest_session e SET pack_changes = e.pack_changes + u.n, expires_at ="
+       "   CASE WHEN e.expires_at < u.expires_at AND e.expires_at < u.extend_before"
+       "   THEN u.expires_at ELSE e.expires_at END FROM until u"
+       "  WHERE e.id = ANY ($1::text[]) AND e.id = u.session)"
        " SELECT id FROM s"},
 
       // 1 session -> kPack (NULL: a session without packs)
@@ -125,7 +149,9 @@ const std::vector<Statement>& Statements() {
       {sql::kDropPacks,
        "WITH s AS (SELECT id, state, kept_seq FROM ingest_session WHERE id = $1 FOR UPDATE),"
        " gone AS (DELETE FROM session_pack p USING s WHERE p.session = s.id AND s.state = 0"
-       "  AND p.seq > COALESCE(s.kept_seq, -1))"
+       "  AND p.seq > COALESCE(s.kept_seq, -1)),"
+       " changed AS (UPDATE ingest_session e SET pack_changes = e.pack_changes + 1 FROM s"
+       "  WHERE e.id = s.id AND s.state = 0)"
        " SELECT state FROM s"},
 
       // 1 session, 2 crash, 3 printed id, 4 received_at, 5 raw bytes, 6 stored bytes, 7 bytes here -> a row
@@ -157,19 +183,29 @@ const std::vector<Statement>& Statements() {
            "   AS g(session, crash, id_text, received_at, raw_bytes, stored_bytes, here_bytes)),"
            " s AS (UPDATE ingest_session e SET state = 1, crash = g.crash FROM given g"
            "  WHERE e.id = ANY ($1::text[]) AND e.id = g.session AND e.state = 0 AND e.crash IS NULL"
-           "  RETURNING e.id, e.device, e.note, e.want, e.rule, e.weight,"
-           "   NULLIF(e.hints, '')::json AS hints, g.crash, g.id_text, g.received_at, g.raw_bytes,"
-           "   g.stored_bytes, g.here_bytes),"
-           " wide AS (INSERT INTO crash (id, id_text, session) SELECT crash, id_text, id FROM s),"
-           " narrow AS (INSERT INTO crash_fact (id, device, received_at, note, raw_bytes, stored_bytes,"
-           "   here_bytes, want, rule, weight, os_version, source, captured_us)"
-           "  SELECT crash, device, received_at, note, raw_bytes, stored_bytes, here_bytes, want, rule, "
-           "weight,"
-           "   COALESCE(hints->>'os_version', ''), COALESCE(hints->>'source', ''),"
-           "   (hints->>'captured_us')::bigint FROM s),"
-           " queued AS (INSERT INTO analysis_queue (crash) SELECT crash FROM s),"
-           " counted AS (",
-           CountRows(kAccepted, "''", "count(*)", "FROM s HAVING count(*) > 0"), ") SELECT crash FROM s")},
+           "  RETURNING ",
+           kFinished, "),", CrashesOfFinished(), " SELECT crash FROM s")},
+
+      // 1 to 7 as above, 8 pack_changes, 9 keys, 10 offsets, 11 sizes: arrays of one length; 12 all indexes,
+      // 13 where each starts, 14 its size -> the crashes that were made. The update waits for whoever changes
+      // the packs of its session, and then looks at pack_changes again.
+      {sql::kFinishWithPacks,
+       absl::StrCat(
+           "WITH given AS (SELECT * FROM unnest($1::text[], $2::uuid[], $3::text[], $4::timestamptz[],"
+           "   $5::bigint[], $6::bigint[], $7::bigint[], $8::bigint[], $9::text[], $10::bigint[],"
+           "   $11::bigint[], $13::integer[], $14::integer[])"
+           "   AS g(session, crash, id_text, received_at, raw_bytes, stored_bytes, here_bytes, pack_changes,"
+           "   key, place, size, at, index_size)),"
+           " s AS (UPDATE ingest_session e SET state = 1, crash = g.crash, pack_changes = e.pack_changes + 1"
+           "  FROM given g WHERE e.id = ANY ($1::text[]) AND e.id = g.session AND e.state = 0"
+           "   AND e.crash IS NULL AND e.pack_changes = g.pack_changes"
+           "  RETURNING ",
+           kFinished,
+           ", g.key, g.place, g.size, g.at, g.index_size),"
+           " added AS (INSERT INTO session_pack (session, key, \"offset\", size, index)"
+           "  SELECT id, key, place, size, substring($12::bytea FROM at FOR index_size) FROM s"
+           "  ON CONFLICT DO NOTHING),",
+           CrashesOfFinished(), " SELECT crash FROM s")},
 
       // 1 session, 2 raw bytes, 3 stored bytes, 4 bytes here -> crash, if the session was reopened
       {sql::kFinishAgain,

@@ -34,6 +34,7 @@ inline constexpr char kSessionPacks[] = "session_packs";
 inline constexpr char kDropPacks[] = "drop_packs";
 inline constexpr char kFinishSession[] = "finish_session";
 inline constexpr char kFinishSessions[] = "finish_sessions";
+inline constexpr char kFinishWithPacks[] = "finish_with_packs";
 inline constexpr char kFinishAgain[] = "finish_again";
 inline constexpr char kSessionEnd[] = "session_end";
 inline constexpr char kLockSession[] = "lock_session";

@@ -98,6 +98,11 @@ absl::StatusOr<CrashId> FaultyIndex::FinishSession(const SessionId& id, const Cr
   return Write([=, this] { return real_->FinishSession(id, fresh, bytes); });
 }
 
+absl::Status FaultyIndex::FinishWithPack(const SessionId& id, uint64_t pack_changes, const StoredPack& pack,
+                                         const CrashId& fresh, const CrashBytes& bytes) {
+  return Write([=, this] { return real_->FinishWithPack(id, pack_changes, pack, fresh, bytes); });
+}
+
 absl::Status FaultyIndex::AbandonSession(const SessionId& id, const std::string& reason) {
   return Write([=, this] { return real_->AbandonSession(id, reason); });
 }

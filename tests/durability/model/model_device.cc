@@ -103,6 +103,7 @@ void ModelDevice::Send(Ingestor* ingestor) {
     }
     todo_.erase(todo_.begin());
   }
+  if (todo_.empty() && random_.Below(2) == 0) return FlushAndFinish(ingestor);
   const bool now = writer_->full() || todo_.empty() || random_.Below(3) == 0;
   if (now && !Flush()) return Disconnect();
   if (todo_.empty()) state_ = State::kFinish;
@@ -110,11 +111,25 @@ void ModelDevice::Send(Ingestor* ingestor) {
 
 bool ModelDevice::Flush() {
   if (!writer_->Flush().ok()) return false;
+  TakeAcks();
+  return true;
+}
+
+void ModelDevice::TakeAcks() {
   for (const ChunkRange& range : writer_->TakeAcks()) {
     for (uint64_t i = 0; i < range.count; ++i) promised_.emplace(range.region, range.first + i);
     acknowledged_ += static_cast<int>(range.count);
   }
-  return true;
+}
+
+void ModelDevice::FlushAndFinish(Ingestor* ingestor) {
+  const auto finished = ingestor->FlushAndFinish(writer_.get());
+  if (!finished.ok()) return Disconnect();
+  TakeAcks();
+  state_ = State::kFinish;
+  if (!*finished) return;
+  ++finished_with_last_;
+  Finished((*finished)->crash);
 }
 
 void ModelDevice::Finish(Ingestor* ingestor) {

@@ -39,6 +39,8 @@ class ModelDevice {
   // True when the crash must be in the archive at the end.
   bool has_crash() const { return character_ != Character::kLiar; }
   int acknowledged() const { return acknowledged_; }
+  // Times that the last chunks and the crash became durable in one step.
+  int finished_with_last() const { return finished_with_last_; }
 
   // Complains unless the crash is there, byte for byte. Call it when done() and has_crash().
   void Check(CrashIndex* index, PackStore* store) const;
@@ -52,6 +54,10 @@ class ModelDevice {
   void Send(Ingestor* ingestor);
   // Makes durable what the writer holds. False after an error.
   bool Flush();
+  // Makes it durable, and finishes the crash in the same step.
+  void FlushAndFinish(Ingestor* ingestor);
+  // Notes what the writer acknowledges.
+  void TakeAcks();
   void Finish(Ingestor* ingestor);
   void Finished(const CrashId& crash);
   void Abandon(Ingestor* ingestor);
@@ -71,6 +77,7 @@ class ModelDevice {
   std::unique_ptr<SessionWriter> writer_;
   CrashId stored_;  // what it was told
   int acknowledged_ = 0;
+  int finished_with_last_ = 0;
 };
 
 }  // namespace corefleet

@@ -246,6 +246,7 @@ class Trial {
     report_.events["passes"] = log_.passes;
     for (const auto& device : devices_) {
       report_.events["chunks acknowledged"] += device->acknowledged();
+      report_.events["crashes finished with their last pack"] += device->finished_with_last();
       report_.events["crashes acknowledged"] += device->has_crash() && device->done();
     }
   }
