@@ -114,7 +114,7 @@ bool ChunkSender::SendAll() {
     }
     if (!SendMessage()) return false;
     if (Cut()) return false;
-    while (MustWait()) {
+    while (next_ < end && MustWait()) {
       if (!ReadAnswer()) return false;
     }
   }
@@ -146,7 +146,9 @@ bool ChunkSender::SendMessage() {
   unflushed_bytes_ += bytes;
   stream_bytes_ += bytes;
   progress_->sent_bytes += bytes;
-  if (careful_ || unflushed_bytes_ >= window_bytes_ / 2) {
+  // What follows the last chunks asks for them, as the agent's last message does.
+  const bool last = next_ == progress_->state_.size();
+  if (!last && (careful_ || unflushed_bytes_ >= window_bytes_ / 2)) {
     slices.push_back(Constant(kFlush));
     unflushed_bytes_ = 0;
   }
