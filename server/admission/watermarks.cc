@@ -1,6 +1,7 @@
 #include "server/admission/watermarks.h"
 
 #include <algorithm>
+#include <cmath>
 
 namespace corefleet {
 namespace {
@@ -9,6 +10,9 @@ namespace {
 constexpr double kNewest = 0.1;
 // Every BeginCrash asks; when nobody asks for this long, what was slow says nothing any more.
 constexpr absl::Duration kSilence = absl::Seconds(10);
+// What was slow is believed half as much after this: a device that kept away for kSlowDelay, and comes alone,
+// must not be sent away for what was then.
+constexpr absl::Duration kHalfLife = absl::Seconds(1);
 constexpr absl::Duration kSlowDelay = absl::Seconds(5);
 constexpr absl::Duration kLeastDelay = absl::Seconds(5);
 constexpr absl::Duration kMostDelay = absl::Minutes(10);
@@ -18,8 +22,9 @@ constexpr absl::Duration kMostDelay = absl::Minutes(10);
 void DatabaseLoad::Answered(absl::Duration took, absl::Time now) {
   absl::MutexLock lock(&mutex_);
   const double seconds = std::max(0.0, absl::ToDoubleSeconds(took));
-  const bool first = now - answered_ > kSilence || now < answered_;
-  const double before = first ? 0 : seconds_;
+  // A clock that went back says nothing about the answers before.
+  const double age = now < answered_ ? HUGE_VAL : absl::FDivDuration(now - answered_, kHalfLife);
+  const double before = seconds_ * std::exp2(-age);
   seconds_ = before + kNewest * (seconds - before);
   answered_ = now;
   slow_ = seconds_ > absl::ToDoubleSeconds(slow_ ? limits_.quick : limits_.slow);

@@ -60,6 +60,15 @@ TEST_F(DatabaseLoadTest, SilenceEndsSlowness) {
   EXPECT_EQ(load_.Busy(now_), std::nullopt);
 }
 
+TEST_F(DatabaseLoadTest, WhoKeptAwayForTheDelayIsNotSentAwayForWhatWasBefore) {
+  Answer(absl::Seconds(3), 30);
+  const auto delay = load_.Busy(now_);
+  ASSERT_TRUE(delay.has_value());
+  now_ += *delay;
+  Answer(absl::Milliseconds(5), 1);
+  EXPECT_EQ(load_.Busy(now_), std::nullopt);
+}
+
 TEST_F(DatabaseLoadTest, ABacklogWaitsForItsAnalysis) {
   load_.Backlog(1000, now_);
   EXPECT_EQ(load_.Busy(now_), std::nullopt);
