@@ -24,7 +24,8 @@ class UploadStreams {
   struct Limits {
     // What a stream must remember of a session grows with the session.
     size_t of_session = 2;
-    size_t of_device = 8;
+    // A certificate of its own holds a device to fewer calls; this is for those that a gateway speaks for.
+    size_t of_device = 64;
   };
 
   // One open stream, until it is destroyed.
