@@ -129,7 +129,8 @@ TEST_F(IngestorTest, TheLastChunksAndTheCrashAreOneStep) {
   EXPECT_EQ(stored.raw_bytes, 150'005u);
   EXPECT_EQ(stored.here_bytes, 150'005u);
   uint64_t bytes = 0;
-  for (const StoredPack& pack : index_.Contents(stored.id)->packs) bytes += pack.ref.size;
+  const CrashContents contents = *index_.Contents(stored.id);
+  for (const StoredPack& pack : contents.packs) bytes += pack.ref.size;
   EXPECT_EQ(stored.stored_bytes, bytes);
   const auto again = ingestor_.Finish(kAnyone, session);
   EXPECT_EQ(again->crash, stored.id);

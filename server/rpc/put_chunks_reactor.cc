@@ -125,12 +125,13 @@ void PutChunksReactor::AfterVerifying() {
   Post(rim_->pool(), &PutChunksReactor::Store);
 }
 
-// Nothing is read meanwhile, so its device waits too.
+// Nothing is read meanwhile, so its device waits too. The alarm is the reactor's own: did its callback hold
+// the reactor, neither would ever go. The stream cannot end before it rang, for only a step ends it.
 void PutChunksReactor::StoreAfter(absl::Duration pause) {
   const int64_t wait_ms = std::max<int64_t>(1, absl::ToInt64Milliseconds(pause));
   pause_ = std::make_unique<grpc::Alarm>();
   pause_->Set(gpr_time_from_millis(wait_ms, GPR_TIMESPAN),
-              [self = self_](bool) { self->Post(self->rim_->pool(), &PutChunksReactor::Store); });
+              [this](bool) { Post(rim_->pool(), &PutChunksReactor::Store); });
 }
 
 void PutChunksReactor::Store() {
