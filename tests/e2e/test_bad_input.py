@@ -169,7 +169,7 @@ class ExitCodes(unittest.TestCase):
         began = time.monotonic()
         outcome = self.server.cli("wait", "--taint", "W", "--timeout", "1s")
         self.assertEqual(outcome.code, 124, outcome)
-        self.assertLess(time.monotonic() - began, 10)
+        self.assertLess(time.monotonic() - began, 60)
 
     def test_help_teaches(self):
         for arguments in (["help"], ["--help"], ["help", "list"], ["upload", "--help"]):

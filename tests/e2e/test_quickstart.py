@@ -46,7 +46,7 @@ class Quickstart(unittest.TestCase):
         began = time.monotonic()
         second = self.quickstart()
         self.assertEqual(second.code, 0, second)
-        self.assertLess(time.monotonic() - began, 10)
+        self.assertLess(time.monotonic() - began, 60)
         self.assertIn("running already", second.text)
         self.assertEqual(self.quickstart("status").text, status.text, "the same server")
         listed = programs.run(programs.COREFLEET, "list", "--json", env=self.env)
