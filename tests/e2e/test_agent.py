@@ -5,6 +5,7 @@ import pathlib
 import re
 import shutil
 import signal
+import socket
 import subprocess
 import tempfile
 import time
@@ -176,6 +177,34 @@ class Agent(unittest.TestCase):
         device.configure(self.server.addresses["ingest"])
         device.process.send_signal(signal.SIGHUP)
         device.wait_empty()
+
+    def test_what_the_service_manager_is_told(self):
+        """sd_notify's protocol, spoken with this test in systemd's place: the unit is Type=notify with a watchdog."""
+        told = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        self.addCleanup(told.close)
+        told.bind(str(self.root / "notify"))
+        told.settimeout(20)
+        device = self.device().start(NOTIFY_SOCKET=str(self.root / "notify"), WATCHDOG_USEC="2000000")
+
+        def wait_for(word, count=1):
+            lines = []
+            while sum(line == word for line in lines) < count:
+                lines += told.recv(4096).decode().splitlines()
+            return lines
+
+        self.assertNotIn("WATCHDOG=1", wait_for("READY=1")[:1], "alive before it is ready")
+        self.assertTrue(any(line.startswith("STATUS=0 crashes") for line in wait_for("WATCHDOG=1", count=3)))
+        device.process.send_signal(signal.SIGSTOP)  # hangs: what the watchdog is there for
+        told.settimeout(4)
+        with self.assertRaises(TimeoutError):
+            for _ in range(50):  # what was under way before it
+                told.recv(4096)
+        device.process.send_signal(signal.SIGCONT)
+        told.settimeout(20)
+        wait_for("WATCHDOG=1")
+        device.process.terminate()
+        wait_for("STOPPING=1")
+        self.assertEqual(device.process.wait(30), 0)
 
     def test_memory_does_not_grow_with_the_crash(self):
         device = self.device()

@@ -10,8 +10,11 @@ import threading
 import unittest
 import urllib.request
 
+import grpc
+
 from tests.support import corpus, http2, programs
 from tests.support.certificates import Certificates
+from tests.support.device import Device, Refused, random_crash
 from tests.support.server import Server, until
 
 
@@ -108,6 +111,36 @@ class Devices(Identified):
         outcome = self.server.cli("upload", "--json", self.folder)
         self.assertEqual(outcome.code, 3)
         self.assert_refused(outcome, "does it want TLS?")
+
+    def test_a_certificate_has_sixteen_calls_at_a_time(self):
+        """On whatever connections; and what one has too many of costs another nothing."""
+        address, root = self.server.addresses["ingest"], self.certificates.path("devices-root.crt")
+
+        def device(certificate, name):
+            made = Device(address, name, certificate, root)
+            self.addCleanup(made.close)
+            return made
+
+        one, again, other = (device(self.pixel7, "pixel-7"), device(self.pixel7, "pixel-7"), device(self.pixel8, "pixel-8"))
+        streams = [each.open_stream() for each in (one, again) for _ in range(8)]
+
+        def refused(which):
+            try:
+                which.bring(random_crash())
+            except Refused as refusal:
+                return refusal
+            return None
+
+        for which in (one, again):
+            refusal = until(lambda which=which: refused(which), "sixteen calls are all", 20)
+            self.assertEqual((refusal.code, refusal.reason, refusal.limit),
+                             (grpc.StatusCode.RESOURCE_EXHAUSTED, "TOO_MANY_CALLS", "calls_of_one"))
+            self.assertTrue(1 <= refusal.delay <= 5, refusal)
+        self.assertTrue(other.bring(random_crash()))
+        streams[0].cancel()
+        until(lambda: refused(one) is None, "the place of one that ended is free", 20)
+        for stream in streams:
+            stream.cancel()
 
     def test_the_client_believes_only_its_own_authority(self):
         """With the engineers' root in place of the devices' it must not send a byte."""

@@ -43,10 +43,11 @@ metrics_file: "{self.root}/corefleet.prom"
     def run(self, verb, *arguments, timeout=120):
         return programs.run(programs.COLLECTOR, verb, "--config", self.config, *arguments, timeout=timeout)
 
-    def start(self):
+    def start(self, **environment):
         with open(self.log, "ab") as log:
             self.process = subprocess.Popen([str(programs.COLLECTOR), "agent", "--config", str(self.config)],
-                                            stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+                                            stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+                                            env={**os.environ, **environment})
         return self
 
     def stop(self):

@@ -7,6 +7,7 @@ import pathlib
 import subprocess
 import sys
 import tempfile
+import threading
 
 import grpc
 
@@ -68,13 +69,27 @@ def chunks_of(content):
 class Device:
     """One device's calls to `address`. Every call raises Refused when its status is not OK."""
 
-    def __init__(self, address, name):
+    def __init__(self, address, name, certificate=None, root=None):
+        """`certificate` is the stem of a certificate's and key's files, `root` who signed the server's; without, plaintext."""
         self.pb, _ = messages()
         self.name = name
-        self.channel = grpc.insecure_channel(address)
+        # Connections are shared by channels with the same options, but not by those with a pool of their own.
+        options = [("grpc.use_local_subchannel_pool", 1), ("grpc.ssl_target_name_override", "localhost")]
+        if certificate:
+            read = [pathlib.Path(file).read_bytes() for file in (root, f"{certificate}.key", f"{certificate}.crt")]
+            self.channel = grpc.secure_channel(address, grpc.ssl_channel_credentials(*read), options)
+        else:
+            self.channel = grpc.insecure_channel(address)
 
     def close(self):
         self.channel.close()
+
+    def open_stream(self):
+        """An upload's stream that says nothing; cancel() ends it."""
+        silent = threading.Event()
+        stream = self._method("PutChunks", "stream_stream")(iter(silent.wait, True))
+        stream.add_callback(silent.set)
+        return stream
 
     def _method(self, name, kind="unary_unary"):
         request, response = getattr(self.pb, f"{name}Request"), getattr(self.pb, f"{name}Response")
