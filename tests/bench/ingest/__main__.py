@@ -1,4 +1,4 @@
-"""The fleet's ingest, measured: B1, B2, B4, B5 and B6, next to the machine's own limit and to peers."""
+"""The fleet's ingest, measured: B1, B2, B4, B5, B6 and B10, next to the machine's own limit and to peers."""
 
 import argparse
 import json
@@ -7,10 +7,10 @@ import signal
 import sys
 import time
 
-from tests.bench.ingest import isolation, machine, overload, parts, peer, report, settings, throughput, wire
+from tests.bench.ingest import isolation, machine, overload, parts, peer, report, safety, settings, throughput, wire
 from tests.support import programs
 
-CELLS = ("B1", "B2", "B4", "B5", "B6")
+CELLS = ("B1", "B2", "B4", "B5", "B6", "B10")
 
 
 def options():
@@ -40,6 +40,7 @@ def measure(chosen, tls):
         "B4": ("isolation", lambda: isolation.Isolation(chosen.settings, tls).run()),
         "B5": ("flaky", lambda: wire.FlakyLink(chosen.settings, chosen.peers).run()),
         "B6": ("overload", lambda: overload.Overload(chosen.settings, tls).run()),
+        "B10": ("safety", lambda: safety.Safety(chosen.settings).run()),
     }
     found, failed = {}, []
     for cell in CELLS:

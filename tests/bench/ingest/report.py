@@ -2,11 +2,12 @@
 
 from tests.bench.ingest.crowd_chapter import CrowdChapter
 from tests.bench.ingest.link_chapter import LinkChapter
+from tests.bench.ingest.safety_chapter import SafetyChapter
 from tests.bench.ingest.throughput_chapter import ThroughputChapter
 
 
-class Report(ThroughputChapter, LinkChapter, CrowdChapter):
-    """`found` has what was run: throughput, wire, isolation, flaky, overload; what was not is left out."""
+class Report(ThroughputChapter, LinkChapter, CrowdChapter, SafetyChapter):
+    """`found` has what was run: throughput, wire, isolation, flaky, overload, safety; what was not is left out."""
 
     def __init__(self, found, machine, settings):
         self.found = found
@@ -15,7 +16,8 @@ class Report(ThroughputChapter, LinkChapter, CrowdChapter):
         self.rows = []   # of the table: (what, ratio, corefleet, beside, bar)
 
     def markdown(self):
-        for part in (self._throughput_rows, self._wire_rows, self._isolation_rows, self._flaky_rows, self._overload_rows):
+        for part in (self._throughput_rows, self._wire_rows, self._isolation_rows, self._flaky_rows, self._overload_rows,
+                     self._safety_rows):
             part()
         lines = ["# Benchmarks", "",
                  "Written by `tests/bench/run ingest`; [tests/bench/README.md](../tests/bench/README.md) says how and with what.", ""]
@@ -25,7 +27,7 @@ class Report(ThroughputChapter, LinkChapter, CrowdChapter):
         lines += ["| " + " | ".join(row) + " |" for row in self.rows]
         lines += ["", *self._where()]
         for part in (self._limit_section, self._peer_section, self._matrix_section, self._wire_section,
-                     self._isolation_section, self._flaky_section, self._overload_section):
+                     self._isolation_section, self._flaky_section, self._overload_section, self._safety_section):
             lines += part()
         return "\n".join(lines) + "\n"
 

@@ -158,9 +158,9 @@ class Round:
             self._start()
             self.devices = Devices(self.server, self.seed, self.scratch.name)
             try:
-                for _ in range(self.faults):
-                    time.sleep(self.pick.uniform(0.02, 0.4))
-                    self._strike()
+                for fault in self._faults():
+                    fault()
+                    self.counts[name_of(fault)] += 1
             finally:
                 self._calm_down()
                 self.devices.settle()
@@ -184,14 +184,20 @@ class Round:
                 else:
                     os.environ[name] = value
 
-    def _strike(self):
-        faults = [(self._kill, 40), (self._pause, 15), (self._database_restart, 12), (self._database_pause, 8),
-                  (self._database_outage, 8), (self._kill_without_database, 5)]
+    def _kinds(self):
+        """[(fault, how often)]"""
+        kinds = [(self._kill, 40), (self._pause, 15), (self._database_restart, 12), (self._database_pause, 8),
+                 (self._database_outage, 8), (self._long_database_outage, 0.7), (self._kill_without_database, 5)]
         if self.disk.mounted:
-            faults += [(self._disk_full, 10), (self._kill_on_a_full_disk, 5)]
-        fault = self.pick.choices([each for each, _ in faults], [weight for _, weight in faults])[0]
-        fault()
-        self.counts[fault.__name__.strip("_")] += 1
+            kinds += [(self._disk_full, 10), (self._kill_on_a_full_disk, 5)]
+        return kinds
+
+    def _faults(self):
+        """What strikes, one after the other."""
+        kinds, weights = zip(*self._kinds())
+        for _ in range(self.faults):
+            time.sleep(self.pick.uniform(0.02, 0.4))
+            yield self.pick.choices(kinds, weights)[0]
 
     def _kill(self):
         self.server.kill()
@@ -216,10 +222,13 @@ class Round:
 
     def _database_outage(self):
         self.cluster.stop("immediate")
-        long = self.pick.randrange(12) == 0
-        time.sleep(self.outage_seconds if long else self.pick.uniform(0.1, 2))
+        time.sleep(self.pick.uniform(0.1, 2))
         self.cluster.start()
-        self.counts["of them long outages"] += long
+
+    def _long_database_outage(self):
+        self.cluster.stop("immediate")
+        time.sleep(self.outage_seconds)
+        self.cluster.start()
 
     def _kill_without_database(self):
         self.cluster.stop("immediate")
@@ -252,7 +261,7 @@ class Round:
     def _check(self):
         acknowledged = self.devices.acknowledged
         listed = self.server.ids_all()
-        report = {"seed": self.seed, "faults": sum(self.counts.values()) - self.counts["of them long outages"],
+        report = {"seed": self.seed, "faults": sum(self.counts.values()),
                   "by_kind": dict(self.counts), "acknowledged": len(acknowledged), "attempts": self.devices.attempts,
                   "lost": sorted(set(acknowledged.values()) - set(listed)),
                   "duplicates": len(listed) - len(set(listed)) + len(set(listed) - set(acknowledged.values())),
@@ -289,6 +298,10 @@ class Round:
         except AssertionError:
             pass  # the report has the figures
         return read()
+
+
+def name_of(fault):
+    return fault.__name__.strip("_")
 
 
 def _signal(pid, number):
