@@ -141,6 +141,8 @@ class Round:
     """One storm from calm to calm."""
 
     def __init__(self, seed, faults, outage_seconds, lying_disk=False):
+        if not FORGETFUL.exists():
+            raise FileNotFoundError(FORGETFUL)  # the loader would go on without it, and no kill would lose anything
         self.seed, self.faults, self.outage_seconds = seed, faults, outage_seconds
         self.pick = random.Random(f"{seed} faults")
         self.counts = collections.Counter()
