@@ -19,6 +19,7 @@
 #include "server/address_file.h"
 #include "server/admission_setup.h"
 #include "server/analysis/analyzer.h"
+#include "server/analysis/turns.h"
 #include "server/archive/archive.h"
 #include "server/flags.h"
 #include "server/http/http_server.h"
@@ -51,6 +52,8 @@ constexpr size_t kDeviceBuffers = 48 << 20;
 // each few devices.
 constexpr int kDeviceMessage = (2 << 20) + (256 << 10);
 constexpr int kArchiveThreads = 4;
+// Work in flight with which devices keep a small machine busy: a few crashes at once.
+constexpr uint64_t kBusyWork = 8 << 20;
 constexpr absl::Duration kDrain = absl::Seconds(5);
 // sysexits.h's EX_TEMPFAIL: start it again.
 constexpr int kWatchdogGaveUp = 75;
@@ -149,8 +152,10 @@ absl::Status Serve(const ServerOptions& options, const sigset_t& stop_signals) {
   RpcCounter rpc_counter(&metrics);
   CrashReader reader({.index = index, .store = store, .clock = clock, .metrics = &metrics, .opener = &opener},
                      {});
-  Analyzer analyzer(&reader, 1);
   ASSIGN_OR_RETURN(const auto admission, ServerAdmission::Start(options, index, clock));
+  BytesInFlight* const in_flight = admission->admission()->in_flight();
+  Turns turns([in_flight, clock] { return in_flight->standing(clock->Now()).work >= kBusyWork; }, clock, {});
+  Analyzer analyzer(&reader, 1, absl::Seconds(1), &turns);
   Ingestor ingestor({.index = index,
                      .store = store,
                      .clock = clock,
@@ -166,7 +171,7 @@ absl::Status Serve(const ServerOptions& options, const sigset_t& stop_signals) {
   const ReconcileSchedule reconcile_schedule(&reconciler, {});
   Archive archive(index, store, &opener);
 
-  IngestCounter ingest_counter(&metrics, admission->admission()->in_flight(), clock);
+  IngestCounter ingest_counter(&metrics, in_flight, clock);
   Rim ingest_rim(options.workers, kMaxCalls, clock, &ingest_counter, Verifiers());
   IngestService ingest_service(&ingest_rim, &ingestor);
   const RpcLimits device_limits{.max_message_bytes = kDeviceMessage,

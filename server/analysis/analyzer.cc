@@ -9,6 +9,9 @@
 namespace corefleet {
 namespace {
 
+// How often a thread asks whether it is its turn.
+constexpr absl::Duration kAskAgain = absl::Milliseconds(100);
+
 // Facts can wait and devices cannot: this thread, and what it starts, gets what others leave of the
 // processor. Not SCHED_IDLE, under which a thread that holds a lock may be kept waiting for ever.
 void StandBack() {
@@ -18,7 +21,8 @@ void StandBack() {
 
 }  // namespace
 
-Analyzer::Analyzer(CrashReader* reader, int threads, absl::Duration poll) : reader_(reader), poll_(poll) {
+Analyzer::Analyzer(CrashReader* reader, int threads, absl::Duration poll, Turns* turns)
+    : reader_(reader), poll_(poll), turns_(turns) {
   for (int i = 0; i < std::max(1, threads); ++i) threads_.emplace_back([this] { Work(); });
 }
 
@@ -37,7 +41,7 @@ void Analyzer::Wake() {
 
 void Analyzer::Work() {
   StandBack();
-  while (true) {
+  while (AwaitTurn()) {
     const uint64_t seen = Wakes();
     // Whoever finds nothing, or no index, has a rest; whoever found a crash looks for the next one.
     const auto found = reader_->ReadOne();
@@ -48,6 +52,14 @@ void Analyzer::Work() {
     }
     if (!Rest(seen)) return;
   }
+}
+
+bool Analyzer::AwaitTurn() {
+  while (turns_ != nullptr && !turns_->Mine()) {
+    absl::MutexLock lock(&mutex_);
+    if (mutex_.AwaitWithTimeout(absl::Condition(&stopping_), kAskAgain)) return false;
+  }
+  return true;
 }
 
 bool Analyzer::Rest(uint64_t seen) {
