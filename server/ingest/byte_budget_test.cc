@@ -5,10 +5,10 @@
 namespace corefleet {
 namespace {
 
-TEST(ByteBudgetTest, AllOfItWhileTheOthersLeaveHalf) {
+TEST(ByteBudgetTest, AllOfItWhileTheOthersLeaveAQuarter) {
   ByteBudget budget(1000);
   EXPECT_EQ(budget.PartOf(300, 0), 300u);
-  budget.Take(500);
+  budget.Take(750);
   EXPECT_EQ(budget.PartOf(300, 0), 300u);
   budget.Take(200);
   EXPECT_EQ(budget.PartOf(300, 200), 300u) << "what an owner holds itself does not count against it";
@@ -16,9 +16,9 @@ TEST(ByteBudgetTest, AllOfItWhileTheOthersLeaveHalf) {
 
 TEST(ByteBudgetTest, LessTheLessIsLeft) {
   ByteBudget budget(1000);
-  budget.Take(750);
+  budget.Take(875);
   EXPECT_EQ(budget.PartOf(300, 0), 150u);
-  budget.Take(150);
+  budget.Take(75);
   EXPECT_EQ(budget.PartOf(300, 0), 60u);
   budget.Give(400);
   EXPECT_EQ(budget.PartOf(300, 0), 300u);
