@@ -39,8 +39,10 @@ std::vector<std::string> ServerArguments() {
         // A batch of a hundred manifests, without a write in the middle of it.
         "wal_buffers=8MB", "wal_level=minimal", "max_wal_senders=0", "max_locks_per_transaction=512",
         // Of whole pages; a fraction of pglz's time.
-        "wal_compression=lz4", "logging_collector=off", "log_min_messages=warning",
-        "log_line_prefix=%m [%p] ", "log_checkpoints=off", "autovacuum=on",
+        "wal_compression=lz4",
+        // And of facts, which are kept as text.
+        "default_toast_compression=lz4", "update_process_title=off", "logging_collector=off",
+        "log_min_messages=warning", "log_line_prefix=%m [%p] ", "log_checkpoints=off", "autovacuum=on",
         // Counters and queues die in seconds. Two workers are enough, and each takes memory.
         "autovacuum_naptime=15s", "autovacuum_max_workers=2", "maintenance_work_mem=32MB",
         "autovacuum_vacuum_insert_scale_factor=0.05", "jit=off", "timezone=UTC", "log_timezone=UTC",
