@@ -19,7 +19,9 @@ void ConnectionLife::Broke(uint64_t durable) {
   const uint64_t before = last_break_;
   last_break_ = durable;
   if (allowance_ != kUnlimited) {
-    allowance_ = std::clamp(durable, kLeast, allowance_);
+    // Broken with everything acknowledged: what ends a stream, too, takes bytes, and they were too many.
+    const uint64_t carried = durable < allowance_ ? durable : allowance_ - allowance_ / 8;
+    allowance_ = std::clamp(carried, kLeast, allowance_);
   } else if (before != 0 && durable < kWorthwhile && durable <= 2 * before && before <= 2 * durable) {
     allowance_ = std::max(std::min(before, durable), kLeast);
   }

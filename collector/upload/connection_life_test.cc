@@ -20,6 +20,14 @@ TEST(ConnectionLife, BreaksAtOnePlaceAre) {
   EXPECT_EQ(life.allowance(), 150'000u);
 }
 
+TEST(ConnectionLife, EndingNeedsRoomToo) {
+  ConnectionLife life;
+  life.Broke(160'000);
+  life.Broke(160'000);
+  life.Broke(160'000);
+  EXPECT_EQ(life.allowance(), 140'000u);
+}
+
 TEST(ConnectionLife, BreaksAnywhereAreNot) {
   ConnectionLife life;
   for (const uint64_t durable : {100'000, 1'000'000, 300'000, 5'000'000}) life.Broke(durable);

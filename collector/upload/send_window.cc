@@ -25,9 +25,10 @@ SendWindow::SendWindow(uint64_t servers_most, uint64_t own_most, bool careful)
       careful_(careful) {}
 
 uint64_t SendWindow::limit() const {
-  // Two chunks keep a link busy while an acknowledgement is on its way back.
-  const uint64_t careful = std::max<uint64_t>(2 * kChunkBytes, 2 * message_bytes());
-  return careful_ ? std::min(careful, max_inflight_bytes_) : max_inflight_bytes_;
+  // Two messages keep a link busy while an acknowledgement is on its way back. But a reset takes along what
+  // the server's kernel holds and nobody has read: on a link that is cut every 64 KiB, two chunks at a time
+  // from the start would never get one over.
+  return careful_ ? std::min(2 * message_bytes(), max_inflight_bytes_) : max_inflight_bytes_;
 }
 
 uint64_t SendWindow::message_bytes() const {

@@ -15,9 +15,9 @@ namespace corefleet {
 //
 // On a link that never broke, messages are up to 256 KiB and the server is asked to make them durable
 // whenever half of what was sent is not, from 128 KiB on and at most each half window, so that it writes
-// while we send and a first break costs half of what travelled. On one that broke ("careful"), a message is
-// one chunk to begin with, each is to be made durable at once, and messages grow with what this stream has
-// brought over: what a further break can cost stays a small part of what was gained.
+// while we send and a first break costs half of what travelled. On one that broke ("careful"), one chunk is
+// in flight to begin with, each message is to be made durable at once, and what is in flight grows with what
+// this stream has brought over: what a further break can cost stays a small part of what was gained.
 class SendWindow {
  public:
   // `servers_most` is what the server allows, `own_most` what the sender has memory for; bytes.
@@ -25,7 +25,8 @@ class SendWindow {
 
   // Encoded bytes that the next message may have; it always may have one chunk.
   uint64_t message_bytes() const;
-  // True when a full message more would leave the window.
+  // True when a full message more would leave the window. Whoever finds it full sends nothing but while it is
+  // idle: one chunk may always be in flight.
   bool full() const { return inflight_bytes_ + message_bytes() > limit(); }
   bool idle() const { return inflight_.empty(); }
   // True when the next message, if it is like those before, will not take what was sent beyond `allowance`

@@ -342,6 +342,18 @@ TEST(SendWindow, ACarefulStreamGrowsWithWhatItBroughtOver) {
   EXPECT_EQ(window.message_bytes(), 40 * 60000u / 16);
 }
 
+TEST(SendWindow, ACarefulStreamRisksOneChunkUntilItHasBroughtOverMany) {
+  SendWindow window(8 << 20, kMaxWindowBytes, /*careful=*/true);
+  uint64_t chunk = 0;
+  for (; chunk < 16; ++chunk) {
+    window.Sending({ChunkOf(chunk, 22000)});
+    EXPECT_TRUE(window.full()) << "a link that is cut every 64 KiB gets one over";
+    window.Acknowledged({{0, chunk, 1}});
+  }
+  window.Sending({ChunkOf(chunk, 22000)});
+  EXPECT_FALSE(window.full());
+}
+
 TEST(SendWindow, AStrangeServersAcknowledgementsCostNothing) {
   SendWindow window(8 << 20, kMaxWindowBytes, /*careful=*/false);
   window.Sending({ChunkOf(5, 100)});
