@@ -210,6 +210,8 @@ class Radosgw(Peer):
         if bucket.returncode != 0:
             self.close()
             raise parts.Failed("radosgw makes no bucket")
+        # The first objects take two seconds: Ceph makes its pools for them.
+        self.upload("--plan=256K", "--devices=8", "--crashes=8", "--bodies=8")
 
     def url(self, port=None):
         return f"http://127.0.0.1:{port or self.port}/crashes/"

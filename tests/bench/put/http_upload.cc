@@ -55,13 +55,15 @@ HttpUploader::Answer HttpUploader::Send(const char* method, const std::string& u
                                         const std::string& headers, absl::string_view bytes) {
   Answer answer;
   curl_easy_reset(curl_);
-  // An empty header removes it, but libcurl 7.88 would sign the empty one.
+  // An empty header removes it, but libcurl 7.88 would sign the empty one; so for S3 it stays, and is not
+  // waited for: a gateway that does not answer it at once would lose a second with each object.
   curl_slist* list = protocol_ == Protocol::kS3 ? nullptr : curl_slist_append(nullptr, "Expect:");
   for (const absl::string_view line : absl::StrSplit(headers, '\n', absl::SkipEmpty())) {
     list = curl_slist_append(list, std::string(line).c_str());
   }
   curl_easy_setopt(curl_, CURLOPT_URL, url.c_str());
   curl_easy_setopt(curl_, CURLOPT_NOSIGNAL, 1L);
+  curl_easy_setopt(curl_, CURLOPT_EXPECT_100_TIMEOUT_MS, 1L);
   curl_easy_setopt(curl_, CURLOPT_HEADERFUNCTION, &OnHeader);
   curl_easy_setopt(curl_, CURLOPT_HEADERDATA, &answer);
   curl_easy_setopt(curl_, CURLOPT_WRITEFUNCTION, &OnBody);
