@@ -53,8 +53,10 @@ ABSL_FLAG(absl::Duration, slow_database, absl::Seconds(2),
           "No crash is let in while the database needs longer than this for a question.");
 ABSL_FLAG(uint64_t, max_analysis_backlog, 20'000,
           "No crash is let in while more than so many wait for analysis.");
-ABSL_FLAG(absl::Duration, long_wait, absl::Milliseconds(150),
-          "Fewer crashes are let in at a time while the server's own part of a step takes longer than this.");
+ABSL_FLAG(
+    absl::Duration, long_wait, absl::Milliseconds(40),
+    "Fewer crashes are let in at a time while the server's own part of a step takes longer than at its best "
+    "by more than this.");
 ABSL_FLAG(int, workers, 48, "Threads that wait for the disk and the database.");
 ABSL_FLAG(absl::Duration, session_ttl, absl::Hours(7 * 24), "How long a broken-off upload can resume.");
 ABSL_FLAG(absl::Duration, stall, absl::Seconds(60),

@@ -12,13 +12,20 @@ constexpr absl::Duration kPause = absl::Seconds(5);
 constexpr double kFall = 0.7;
 constexpr double kRise = 1.2;
 constexpr double kNewest = 0.3;
+// How fast the best of a part is learned anew: a disk that has become slower is known within some seconds.
+constexpr double kAnew = 0.1;
+// Seconds. What is believed before anything was measured: one that starts into an overload must not take it
+// for the rule.
+constexpr double kFirstBest = 0.005;
 
 }  // namespace
 
 AdaptiveLimit::AdaptiveLimit(const Options& options)
     : options_(options),
       limit_(std::clamp(options.first, std::min(options.least, options.most), options.most)),
-      speed_(std::max<double>(1, static_cast<double>(limit_))) {}
+      speed_(std::max<double>(1, static_cast<double>(limit_))) {
+  best_.fill(kFirstBest);
+}
 
 void AdaptiveLimit::Took(ServerPart part, absl::Duration took, absl::Time now) {
   Roll(now);
@@ -67,20 +74,30 @@ void AdaptiveLimit::Roll(absl::Time now) {
   kept_out_ = false;
 }
 
-absl::Duration AdaptiveLimit::MeasuredDelay() const {
-  double seconds = 0;
-  for (const Average& part : parts_) seconds += part.count > 0 ? part.seconds / part.count : 0;
-  return absl::Seconds(seconds);
+void AdaptiveLimit::Measure() {
+  const bool least = limit_ <= std::min(options_.least, options_.most);
+  double all = 0;
+  waiting_ = 0;
+  for (size_t i = 0; i < kServerParts; ++i) {
+    if (parts_[i].count == 0) continue;
+    const double took = parts_[i].seconds / static_cast<double>(parts_[i].count);
+    if (took < best_[i]) best_[i] = took;
+    all += took;
+    waiting_ += took - best_[i];
+    if (least) best_[i] += kAnew * (took - best_[i]);
+  }
+  delay_ = absl::Seconds(all);
 }
 
 void AdaptiveLimit::CloseWindow(absl::Duration window) {
-  delay_ = MeasuredDelay();
+  Measure();
   const double measured = finished_ / absl::ToDoubleSeconds(window);
   if (measured > speed_ || kept_out_) speed_ += kNewest * (measured - speed_);
+  const double long_wait = absl::ToDoubleSeconds(options_.long_wait);
   double factor = 1;
-  if (delay_ > options_.long_wait) {
-    factor = std::max(kFall, absl::FDivDuration(options_.long_wait, delay_));
-  } else if (kept_out_ && delay_ < options_.long_wait / 2) {
+  if (waiting_ > long_wait) {
+    factor = std::max(kFall, long_wait / waiting_);
+  } else if (kept_out_ && waiting_ < long_wait / 2) {
     factor = kRise;
   }
   limit_ = std::clamp(static_cast<uint64_t>(limit_ * factor), std::min(options_.least, options_.most),

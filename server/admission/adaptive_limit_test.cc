@@ -39,13 +39,30 @@ TEST_F(AdaptiveLimitTest, RisesOnlyWhileItKeepsSomebodyOut) {
 }
 
 TEST_F(AdaptiveLimitTest, FallsWhenTheServersPartsTakeLong) {
-  Second(absl::Milliseconds(375), 500, /*kept_out=*/false);
+  // 15 ms of it are what they take at their best.
+  Second(absl::Milliseconds(390), 500, /*kept_out=*/false);
   EXPECT_NEAR(limit_.limit(now_), 800, 1);
-  EXPECT_NEAR(absl::ToDoubleMilliseconds(limit_.delay()), 375, 1);
+  EXPECT_NEAR(absl::ToDoubleMilliseconds(limit_.delay()), 390, 1);
   Second(absl::Seconds(30), 500, /*kept_out=*/true);
   EXPECT_NEAR(limit_.limit(now_), 560, 1) << "by a third at once, and no more";
   for (int i = 0; i < 20; ++i) Second(absl::Seconds(30), 500, /*kept_out=*/true);
   EXPECT_EQ(limit_.limit(now_), 100u);
+}
+
+TEST_F(AdaptiveLimitTest, OnlyWaitingCountsOnASlowDisk) {
+  // Each part takes 200 ms when nothing waits for it, as the limit learns when it is as low as it may be.
+  for (int i = 0; i < 60; ++i) Second(absl::Milliseconds(600), 500, /*kept_out=*/true);
+  EXPECT_GT(limit_.limit(now_), 1000u);
+  // A moment in which it was quick is remembered, until it has been as low as that again.
+  Second(absl::Milliseconds(150), 500, /*kept_out=*/true);
+  const uint64_t before = limit_.limit(now_);
+  Second(absl::Milliseconds(600), 500, /*kept_out=*/true);
+  EXPECT_LT(limit_.limit(now_), before);
+}
+
+TEST_F(AdaptiveLimitTest, WhoStartsIntoAnOverloadDoesNotTakeItForTheRule) {
+  for (int i = 0; i < 3; ++i) Second(absl::Milliseconds(900), 500, /*kept_out=*/true);
+  EXPECT_LT(limit_.limit(now_), 500u);
 }
 
 TEST_F(AdaptiveLimitTest, BetweenTheMarksItStays) {

@@ -45,9 +45,12 @@ BytesInFlight::Room BytesInFlight::RoomFor(const DeviceId& device, uint64_t byte
 
 absl::Duration BytesInFlight::Queue(uint64_t bytes, absl::Time now, absl::Time* ends) {
   const double speed = limit_.speed(now);
-  const uint64_t limit = limit_.limit(now);
-  const uint64_t over = work_ > limit ? work_ - limit : 0;
-  *ends = std::max(*ends, now + absl::Seconds(over / speed)) + absl::Seconds(WorkOf(bytes) / speed);
+  // Sooner there is hardly room for those who will be let in meanwhile, and to be refused again costs both
+  // sides a call. With half of what may be in flight left the server does not run dry.
+  const uint64_t half = limit_.limit(now) / 2;
+  const double over = work_ > half ? static_cast<double>(work_ - half) : 0;
+  *ends = std::max(*ends, now + absl::Seconds(over / speed)) +
+          absl::Seconds(static_cast<double>(WorkOf(bytes)) / speed);
   return *ends - now;
 }
 
@@ -172,6 +175,11 @@ BytesInFlight::Standing BytesInFlight::standing(absl::Time now) {
           .queue = std::max(std::max(queue_ends_, late_ends_) - now, absl::ZeroDuration()),
           .binding = limit_.binding(now),
           .at_most = limit_.at_most()};
+}
+
+bool BytesInFlight::binding(absl::Time now) {
+  absl::MutexLock lock(&mutex_);
+  return limit_.binding(now);
 }
 
 uint64_t BytesInFlight::remaining() const {

@@ -54,8 +54,8 @@ class BytesInFlight {
   // Whether a crash that has to bring `bytes` has room. A server with nothing in flight takes anything. While
   // some were told to come back (Wait), a quarter of the room is theirs: `in_turn` is one of them.
   Room RoomFor(const DeviceId& device, uint64_t bytes, absl::Time now, bool in_turn);
-  // How long until there is room, at the speed of the server: for each that asks, behind those that asked
-  // before.
+  // How long until there is room, at the speed of the server: when what is in flight is half of what may be,
+  // and for each that asks behind those that asked before.
   absl::Duration Wait(uint64_t bytes, absl::Time now);
   // The same for whose turn has come and who found none: only behind others to whom that happened.
   absl::Duration WaitInTurn(uint64_t bytes, absl::Time now);
@@ -84,6 +84,7 @@ class BytesInFlight {
     bool at_most = false;  // the limit is the operator's
   };
   Standing standing(absl::Time now);
+  bool binding(absl::Time now);
   // The bytes that all have to bring, as far as they can be believed: a session that brought nothing yet is
   // believed kBelieved bytes, and nothing once it is silent; with what comes it is believed more.
   uint64_t remaining() const;
