@@ -91,6 +91,19 @@ absl::StatusOr<Grant> Admission::Decide(const AskingCrash& crash, const SessionI
   return Grant{std::move(ruling.terms), ruling.ask_again};
 }
 
+std::optional<Refused> Admission::RefuseAtOnce(const AskingCrash& crash) {
+  const absl::Time now = clock_->Now();
+  absl::MutexLock lock(&mutex_);
+  DeviceState* const device = devices_.Touch(*crash.device);
+  if (InTurn(*device, now)) return std::nullopt;
+  const Ruling ruling = RuleOn(*rules_, crash, now);
+  if (ruling.refused) return std::nullopt;
+  const uint64_t bytes = ruling.terms.want == SessionWant::kAll ? crash.all_to_bring : ruling.log_to_bring;
+  // Theirs are delays of another kind.
+  if (CheckDevice(device, now) || CheckFleet(bytes, now, device)) return std::nullopt;
+  return CheckInFlight(*crash.device, bytes, now, device);
+}
+
 Admission::Ruling Admission::RuleOn(const AdmissionRules& rules, const AskingCrash& crash, absl::Time now) {
   Ruling ruling{.terms = {.hints = *crash.hints}};
   if (rules.kill_switch.on) {

@@ -99,6 +99,11 @@ class Admission {
   //   PERMISSION_DENIED   never; RefusedBy says why
   absl::StatusOr<Grant> Decide(const AskingCrash& crash, const SessionId& session, uint64_t free_bytes);
 
+  // The same refusal as Decide's, if it would only be for now and because of the work in flight, and the
+  // device does not come in its turn. For a crash that nothing is known of yet: what it costs to find out
+  // whether there is a session is most of what it costs to say that there is no room. None: ask, and Decide.
+  std::optional<Refused> RefuseAtOnce(const AskingCrash& crash);
+
   // What a session's rule says now about asking again; none if it is not there any more.
   std::optional<absl::Duration> AskAgainOf(const std::string& rule);
 

@@ -61,6 +61,24 @@ absl::StatusOr<SessionStatus> Ingestor::Begin(const DeviceCaller& caller, const 
   return result;
 }
 
+std::optional<absl::Status> Ingestor::RefuseAtOnce(const DeviceCaller& caller, const CrashOffer& offer) {
+  if (!busy()) return std::nullopt;
+  // What breaks a rule hears that, however busy the server is: it need not come back.
+  const absl::StatusOr<DeviceId> device = Check(caller, offer);
+  if (!device.ok()) return std::nullopt;
+  const CrashUid uid = UidOf(offer.manifest);
+  if (known_.Has(*device, uid)) return std::nullopt;
+  AskingCrash asking = Asking(*device, uid, offer);
+  const ChunkLedger nothing;
+  asking.all_to_bring = asking.bytes;
+  asking.log = [&] { return LogShareOf(nothing, offer.manifest); };
+  const auto refused = deps_.admission->RefuseAtOnce(asking);
+  if (!refused) return std::nullopt;
+  if (deps_.refusals != nullptr) deps_.refusals->Count(refused->reason);
+  deps_.metrics->SessionBegun(BeginOutcome::kRefused);
+  return RefusedStatus(*refused);
+}
+
 absl::StatusOr<SessionStatus> Ingestor::Answer(const DeviceCaller& caller, const CrashOffer& offer) {
   const auto counted = [this](const absl::Status& status) {
     if (const auto refused = RefusedBy(status); refused && deps_.refusals != nullptr) {
@@ -78,6 +96,7 @@ absl::StatusOr<SessionStatus> Ingestor::Answer(const DeviceCaller& caller, const
     if (!opened.ok()) return counted(opened.status());
     return opened;
   }
+  known_.Add(*device, uid);
   if (found->state == SessionState::kOpen) return Resume(*std::move(found), offer);
   return AskForRest(*found, uid, offer);
 }
@@ -151,6 +170,7 @@ absl::StatusOr<SessionStatus> Ingestor::Open(const DeviceId& device, const Crash
   const auto begun = BeginSession(device, offer, grant.terms, fresh);
   if (!begun.ok() || !begun->created) EndInFlight(fresh);
   RETURN_IF_ERROR(begun.status());
+  known_.Add(device, uid);
   // Another call of the same device was faster.
   if (!begun->created) return Resume(begun->session, offer);
   ASSIGN_OR_RETURN(SessionStatus status, StatusOf(begun->session, /*created=*/true));

@@ -21,6 +21,7 @@
 #include "server/ingest/crash_offer.h"
 #include "server/ingest/ingest_limits.h"
 #include "server/ingest/ingest_metrics.h"
+#include "server/ingest/known_sessions.h"
 #include "server/ingest/session_writer.h"
 #include "storage/crash_index.h"
 #include "storage/pack_store.h"
@@ -88,6 +89,17 @@ class Ingestor {
   // With each of these RefusedBy says more.
   absl::StatusOr<SessionStatus> Begin(const DeviceCaller& caller, const CrashOffer& offer);
 
+  // Somebody was kept out within the last seconds: RefuseAtOnce is worth a question. Never blocks.
+  bool busy() const {
+    return deps_.admission != nullptr && deps_.admission->in_flight()->binding(deps_.clock->Now());
+  }
+  // The refusal that Begin would give while the server has no room, without a question to the database, so
+  // that thousands who come at once cost little: RESOURCE_EXHAUSTED. None: Begin has to decide. Never blocks.
+  // Of a session that this server has not seen, from before it started or of another server on the same
+  // database, it knows nothing: such a device may be sent away once, with an honest delay, and Begin looks
+  // when it comes back. Never lets anything in.
+  std::optional<absl::Status> RefuseAtOnce(const DeviceCaller& caller, const CrashOffer& offer);
+
   //   NOT_FOUND  no such session
   absl::StatusOr<SessionStatus> GetSession(const DeviceCaller& caller, absl::string_view session);
 
@@ -148,6 +160,7 @@ class Ingestor {
   const IngestLimits limits_;
   ByteBudget budget_;
   BegunSessions begun_;
+  KnownSessions known_;
 };
 
 }  // namespace corefleet

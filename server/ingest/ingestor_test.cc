@@ -558,6 +558,70 @@ TEST_F(IngestorTest, OpenSessionsAndStoredCrashesAreNotShed) {
   EXPECT_EQ(RefusedBy(refused.status())->reason, RefusalReason::kKillSwitch);
 }
 
+class BusyIngestorTest : public IngestorTest {
+ protected:
+  // Others bring as much as the server may have in flight, and one was turned away already.
+  void SetUp() override {
+    for (int i = 0; i < 100; ++i) {
+      admission_.in_flight()->Expect(SessionId("s" + std::to_string(i)), DeviceId("o" + std::to_string(i)),
+                                     64 << 20, clock_.Now());
+    }
+    admission_.in_flight()->RoomFor(DeviceId("first"), 1, clock_.Now(), /*in_turn=*/false);
+  }
+  std::optional<Refused> AtOnce(const AnnouncedCrash& crash) {
+    const auto status = ingestor_.RefuseAtOnce(kAnyone, {.device = "pixel-7", .manifest = crash.manifest});
+    return status ? RefusedBy(*status) : std::nullopt;
+  }
+};
+
+TEST_F(BusyIngestorTest, RefusesWithoutTheDatabaseAndCountsIt) {
+  index_.SetStatus(absl::UnavailableError("no answer"));
+  const auto refused = AtOnce(crash_);
+  ASSERT_TRUE(refused);
+  EXPECT_EQ(refused->reason, RefusalReason::kServerBusy);
+  ASSERT_TRUE(refused->delay);
+  EXPECT_EQ(metrics_.begun[static_cast<int>(BeginOutcome::kRefused)], 1);
+  index_.SetStatus(absl::OkStatus());
+  refusals_.reset();
+  EXPECT_THAT(index_.Account()->refused, ElementsAre(ReasonCount{"server_busy", 1}));
+  EXPECT_EQ(index_.Account()->Difference(), 0);
+}
+
+TEST_F(BusyIngestorTest, WhoComesInTurnIsLookedUp) {
+  const auto refused = AtOnce(crash_);
+  ASSERT_TRUE(refused && refused->delay);
+  EXPECT_EQ(AtOnce(crash_)->delay, refused->delay) << "too early";
+  clock_.Advance(*refused->delay);
+  admission_.in_flight()->RoomFor(DeviceId("first"), 1, clock_.Now(), /*in_turn=*/false);
+  EXPECT_FALSE(AtOnce(crash_));
+}
+
+TEST_F(BusyIngestorTest, WhatBreaksARuleOrIsRuledOutHearsThat) {
+  AnnouncedCrash bad({"bad"});
+  bad.manifest.regions.clear();
+  EXPECT_FALSE(AtOnce(bad));
+  admission_.SetRules({.kill_switch = {.on = true}});
+  EXPECT_FALSE(AtOnce(crash_));
+}
+
+TEST_F(IngestorTest, NobodyIsRefusedAtOnceWhileThereIsRoom) {
+  EXPECT_FALSE(ingestor_.busy());
+  EXPECT_FALSE(ingestor_.RefuseAtOnce(kAnyone, {.device = "d", .manifest = crash_.manifest}));
+}
+
+TEST_F(IngestorTest, KnownSessionsAreNotShedHoweverBusyTheServerIs) {
+  const std::string session = Begin();
+  for (int i = 0; i < 100; ++i) {
+    admission_.in_flight()->Expect(SessionId("s" + std::to_string(i)), DeviceId("o" + std::to_string(i)),
+                                   64 << 20, clock_.Now());
+  }
+  admission_.in_flight()->RoomFor(DeviceId("first"), 1, clock_.Now(), /*in_turn=*/false);
+  ASSERT_TRUE(ingestor_.busy());
+  EXPECT_FALSE(ingestor_.RefuseAtOnce(kAnyone, {.device = "pixel-7", .manifest = crash_.manifest}));
+  EXPECT_EQ(Begin(), session);
+  EXPECT_TRUE(ingestor_.RefuseAtOnce(kAnyone, {.device = "pixel-8", .manifest = crash_.manifest}));
+}
+
 TEST_F(IngestorTest, EveryOfferIsAccountedFor) {
   Begin();
   admission_.SetRules({.kill_switch = {.on = true}});

@@ -12,6 +12,8 @@ namespace {
 
 // Error details travel in trailers, which clients bound to 8 KiB. GetSession has the whole list.
 constexpr size_t kMaxDetailRanges = 64;
+// An announcement that is longer is too much work for one of gRPC's own threads.
+constexpr int kRegionsAtOnce = 256;
 constexpr char kSessionType[] = "type.googleapis.com/corefleet.v1.GetSessionResponse";
 
 }  // namespace
@@ -28,7 +30,14 @@ grpc::ServerUnaryReactor* IngestService::BeginCrash(grpc::CallbackServerContext*
         ToProto(status, ingestor_->limits(), response);
         return absl::OkStatus();
       },
-      CallOwnerOf(*context));
+      CallOwnerOf(*context),
+      [this, context, request]() -> absl::Status {
+        if (!ingestor_->busy() || request->regions_size() > kRegionsAtOnce) return absl::OkStatus();
+        const auto caller = DeviceCallerOf(*context);
+        const auto offer = FromProto(*request);
+        if (!caller.ok() || !offer.ok()) return absl::OkStatus();
+        return ingestor_->RefuseAtOnce(*caller, *offer).value_or(absl::OkStatus());
+      });
 }
 
 grpc::ServerBidiReactor<v1::PutChunksRequest, v1::PutChunksResponse>* IngestService::PutChunks(

@@ -150,13 +150,16 @@ class Rim {
 };
 
 // Answers a unary call with what `fn` (returning absl::Status, allowed to block) gives. `method` must live
-// for ever.
-template <typename Fn>
+// for ever. `at_once` (returning absl::Status) is asked first, on gRPC's own thread: it must not block, and
+// what it says that is not OK is the answer.
+template <typename Fn, typename AtOnce>
 grpc::ServerUnaryReactor* RunUnary(grpc::CallbackServerContext* context, Rim* rim, absl::string_view method,
-                                   Fn fn, CallOwner owner = {}) {
+                                   Fn fn, CallOwner owner, AtOnce at_once) {
   grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
   auto call = std::make_unique<Rim::Call>(rim, method, std::move(owner));
-  if (absl::Status status = call->Admission(); !status.ok()) {
+  absl::Status status = call->Admission();
+  if (status.ok()) status = CatchAll(at_once);
+  if (!status.ok()) {
     AddPushback(status, context);
     reactor->Finish(call->End(status));
     return reactor;
@@ -171,6 +174,12 @@ grpc::ServerUnaryReactor* RunUnary(grpc::CallbackServerContext* context, Rim* ri
     reactor->Finish(end);
   });
   return reactor;
+}
+
+template <typename Fn>
+grpc::ServerUnaryReactor* RunUnary(grpc::CallbackServerContext* context, Rim* rim, absl::string_view method,
+                                   Fn fn, CallOwner owner = {}) {
+  return RunUnary(context, rim, method, std::move(fn), std::move(owner), [] { return absl::OkStatus(); });
 }
 
 }  // namespace corefleet
