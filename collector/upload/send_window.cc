@@ -7,6 +7,8 @@ namespace {
 
 // Larger messages gain nothing on loopback and cost a device three copies of themselves.
 constexpr uint64_t kMessageBytes = 256 << 10;
+// One chunk that does not compress, or many that do.
+constexpr uint64_t kFirstMessageBytes = 2 * kChunkBytes - 1;
 // A server that states less than this would not let four whole chunks travel at once.
 constexpr uint64_t kMinWindowBytes = 4 * kChunkBytes;
 constexpr uint64_t kMinCost = 4096;
@@ -33,7 +35,8 @@ uint64_t SendWindow::limit() const {
 
 uint64_t SendWindow::message_bytes() const {
   const uint64_t most = std::min(kMessageBytes, max_inflight_bytes_ / 4);
-  return careful_ ? std::min(most, acknowledged_bytes_ / kRiskedPart) : most;
+  if (careful_) return std::min(most, acknowledged_bytes_ / kRiskedPart);
+  return std::min(most, std::max(second_bytes_, kFirstMessageBytes));
 }
 
 bool SendWindow::Sending(const std::vector<OutgoingChunk>& chunks) {
@@ -50,6 +53,12 @@ bool SendWindow::Sending(const std::vector<OutgoingChunk>& chunks) {
   if (!careful_ && unflushed_bytes_ < std::min(early, max_inflight_bytes_ / 2)) return false;
   unflushed_bytes_ = 0;
   return true;
+}
+
+void SendWindow::Left(absl::Duration taken) {
+  // Buffers on the way take the first bytes of any link at once: never more than was sent, so it doubles.
+  const double seconds = std::max(absl::ToDoubleSeconds(taken), 1.0);
+  second_bytes_ = static_cast<uint64_t>(static_cast<double>(sent_bytes_) / seconds);
 }
 
 uint64_t SendWindow::Acknowledged(const std::vector<ChunkRange>& durable) {

@@ -6,12 +6,16 @@
 #include <vector>
 
 #include "absl/container/flat_hash_map.h"
+#include "absl/time/time.h"
 #include "collector/upload/ingest_client.h"
 
 namespace corefleet {
 
 // What was sent and is not yet acknowledged on one stream, how much more may be sent, and how much to put
 // into one message.
+//
+// A message is what the link has carried in a second so far: it begins with a chunk and doubles. What is
+// not yet whole is in the memory of both ends, and a server has it for each of its devices.
 //
 // On a link that never broke, messages are up to 256 KiB and the server is asked to make them durable
 // whenever half of what was sent is not, from 128 KiB on and at most each half window, so that it writes
@@ -39,6 +43,8 @@ class SendWindow {
 
   // Notes that `chunks` are about to be sent as one message; true when the message must ask for a flush.
   bool Sending(const std::vector<OutgoingChunk>& chunks);
+  // Notes that what was sent so far has left within `taken` since the stream began.
+  void Left(absl::Duration taken);
   // Notes acknowledged chunks. Those that are not in flight count for nothing. Returns the raw bytes newly
   // durable.
   uint64_t Acknowledged(const std::vector<ChunkRange>& durable);
@@ -56,6 +62,7 @@ class SendWindow {
   uint64_t inflight_bytes_ = 0;
   uint64_t sent_bytes_ = 0;
   uint64_t largest_message_ = 0;
+  uint64_t second_bytes_ = 0;  // what the link carries in one, as far as that is known
   uint64_t unflushed_bytes_ = 0;
   uint64_t acknowledged_bytes_ = 0;
   absl::flat_hash_map<std::pair<uint32_t, uint64_t>, InFlight> inflight_;

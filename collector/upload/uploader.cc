@@ -111,6 +111,7 @@ class Journey {
   absl::Status SendOverOneConnection(ChunkCursor* cursor) {
     SendWindow window(max_inflight_bytes_, options_.max_window_bytes, broken_before_);
     std::unique_ptr<ChunkStream> stream = deps_.client->PutChunks(session_);
+    stream_began_ = deps_.clock->Now();
     bool whole = true;
     while (whole && !cursor->done() && !result_ && window.fits(life_.allowance())) {
       whole = SendMessage(cursor, &window, stream.get());
@@ -147,6 +148,7 @@ class Journey {
       finish_tried_ = true;
     }
     if (!stream->Send(chunks, ask)) return false;
+    window->Left(deps_.clock->Now() - stream_began_);
     while (window->full() && !window->idle()) {
       if (!TakeAck(window, stream)) return false;
     }
@@ -285,6 +287,7 @@ class Journey {
   uint32_t weight_ = 1;
   absl::Duration ask_again_ = absl::ZeroDuration();
   bool progressed_ = false;
+  absl::Time stream_began_;
   bool broken_before_ = false;
   bool finish_tried_ = false;
   ConnectionLife life_;

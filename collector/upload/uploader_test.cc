@@ -74,7 +74,7 @@ TEST_F(UploaderTest, BringsACrashOverInOneGo) {
   EXPECT_EQ(result.crash.size(), 32u);
   ExpectStoredWhole(set);
   EXPECT_EQ(server_.chunks_received, kSmallCrashChunks);
-  EXPECT_LE(server_.messages_received, 2);
+  EXPECT_LE(server_.messages_received, 4);  // each twice the one before, at most
   EXPECT_EQ(server_.note, "hello");
   EXPECT_EQ(progress_.durable_bytes, progress_.total_bytes);
   EXPECT_EQ(retries_, 0);
@@ -352,6 +352,24 @@ TEST(SendWindow, ACarefulStreamRisksOneChunkUntilItHasBroughtOverMany) {
   }
   window.Sending({ChunkOf(chunk, 22000)});
   EXPECT_FALSE(window.full());
+}
+
+TEST(SendWindow, AMessageIsWhatTheLinkCarriesInASecond) {
+  SendWindow slow(8 << 20, kMaxWindowBytes, /*careful=*/false);
+  SendWindow fast(8 << 20, kMaxWindowBytes, /*careful=*/false);
+  constexpr uint64_t kFirst = 2 * kChunkBytes - 1;  // a whole chunk, or many that are small when encoded
+  EXPECT_EQ(fast.message_bytes(), kFirst);
+  for (uint64_t i = 0; i < 20; ++i) {
+    fast.Sending({ChunkOf(i, 60000)});
+    fast.Left(absl::Milliseconds(i));
+    EXPECT_EQ(fast.message_bytes(), std::clamp<uint64_t>((i + 1) * 60000, kFirst, 256 << 10));
+    slow.Sending({ChunkOf(i, 60000)});
+    // The first ones lie in buffers: they say nothing of the link.
+    slow.Left(absl::Seconds(i < 2 ? 0 : i));
+    EXPECT_EQ(slow.message_bytes(), kFirst);
+  }
+  slow.Left(absl::Seconds(6));
+  EXPECT_EQ(slow.message_bytes(), 200000u);
 }
 
 TEST(SendWindow, AStrangeServersAcknowledgementsCostNothing) {

@@ -8,10 +8,10 @@ namespace corefleet {
 namespace {
 
 constexpr uint64_t kMessageBytes = 256 << 10;
+// A chunk that does not compress.
+constexpr uint64_t kFirstMessageBytes = 64 << 10;
 constexpr uint64_t kMaxWindowBytes = 8 << 20;
 constexpr uint64_t kMinWindowBytes = 256 << 10;
-// What a link of 64 KiB/s is given at once.
-constexpr uint64_t kSlowMessageBytes = 64 << 10;
 // Of what a careful stream has brought over, the part that a message may put at risk, as in the collector.
 constexpr uint64_t kRiskedPart = 16;
 
@@ -132,9 +132,9 @@ bool ChunkSender::MustWait() const {
 }
 
 uint64_t ChunkSender::message_bytes() const {
-  uint64_t most = std::min(kMessageBytes, window_bytes_ / 4);
-  if (habits_.bytes_per_second > 0) most = std::min(most, kSlowMessageBytes);
-  return careful_ ? std::min(most, acknowledged_bytes_ / kRiskedPart) : most;
+  const uint64_t most = std::min(kMessageBytes, window_bytes_ / 4);
+  if (careful_) return std::min(most, acknowledged_bytes_ / kRiskedPart);
+  return std::min(most, std::max(second_bytes_, kFirstMessageBytes));
 }
 
 bool ChunkSender::SendMessage() {
@@ -154,6 +154,9 @@ bool ChunkSender::SendMessage() {
   }
   if (!stream_->Write(grpc::ByteBuffer(slices.data(), slices.size()))) return false;
   KeepRate(bytes);
+  // As the collector does: what the link carries in a second, and never more than it has carried so far.
+  const double seconds = std::max(absl::ToDoubleSeconds(clock_->Now() - began_), 1.0);
+  second_bytes_ = static_cast<uint64_t>(static_cast<double>(stream_bytes_) / seconds);
   return true;
 }
 

@@ -97,6 +97,7 @@ class ChunkSender {
   uint64_t unflushed_bytes_ = 0;
   uint64_t acknowledged_bytes_ = 0;
   uint64_t stream_bytes_ = 0;
+  uint64_t second_bytes_ = 0;  // what the link carries in one, as far as that is known
   absl::Time began_;
 };
 
