@@ -165,11 +165,11 @@ class NullIngest:
 class Link:
     """corefleet-link in front of a port; `counts` when it has ended."""
 
-    def __init__(self, target_port, *flags):
+    def __init__(self, target_port, *flags, prefix=()):
         self._folder = tempfile.TemporaryDirectory(prefix="corefleet-link-")
         self._counts = pathlib.Path(self._folder.name) / "counts.json"
         self.process, self.port = start_with_port(
-            [*CLIENT_CORE, LINK, f"--target_port={target_port}", f"--counts={self._counts}", *flags])
+            [*prefix, *CLIENT_CORE, LINK, f"--target_port={target_port}", f"--counts={self._counts}", *flags])
 
     def close(self):
         """Ends it and gives back what passed."""
