@@ -150,7 +150,7 @@ class AtAnyMoment(Killed):
             sender.start()
         kills = 0
         while any(sender.is_alive() for sender in senders) and kills < 12:
-            time.sleep(pick.uniform(0.05, 1.5))
+            time.sleep(pick.uniform(0.02, 0.4))  # forty uploads may take two seconds
             server.kill()
             server.start()
             kills += 1
