@@ -54,7 +54,7 @@ ABSL_FLAG(absl::Duration, slow_database, absl::Seconds(2),
 ABSL_FLAG(uint64_t, max_analysis_backlog, 20'000,
           "No crash is let in while more than so many wait for analysis.");
 ABSL_FLAG(
-    absl::Duration, long_wait, absl::Milliseconds(40),
+    absl::Duration, long_wait, absl::Milliseconds(100),
     "Fewer crashes are let in at a time while the server's own part of a step takes longer than at its best "
     "by more than this.");
 ABSL_FLAG(int, workers, 48, "Threads that wait for the disk and the database.");

@@ -42,7 +42,7 @@ class AdaptiveLimit {
     uint64_t most = uint64_t{2} << 30;
     // How much longer than at their best the server's parts may take, all together, on the average of a
     // second.
-    absl::Duration long_wait = absl::Milliseconds(40);
+    absl::Duration long_wait = absl::Milliseconds(100);
   };
 
   explicit AdaptiveLimit(const Options& options);

@@ -21,7 +21,7 @@ class Turns {
     // A burst has ended when devices did not keep the server busy for so long.
     absl::Duration quiet = absl::Milliseconds(300);
     // The longest that a crash waits because of a burst.
-    absl::Duration patience = absl::Seconds(10);
+    absl::Duration patience = absl::Seconds(5);
   };
 
   // `busy` says whether devices keep the server busy; it must not block and may be called by several threads.
