@@ -27,7 +27,8 @@ class CrowdChapter:
         b4 = self.found["isolation"]
         lines = ["## B4: slow and hostile devices", "",
                  f"20 fast devices bring {b4['fast_rate']:.0f} crashes of 2 MiB a second together, a quarter of what the server could take: "
-                 "alone; beside slow uploads, each over a link of 64 KiB/s; and beside slow and 12 hostile ones. "
+                 "alone; beside slow uploads, each over a link of 64 KiB/s; and beside slow and 12 hostile ones. All share the server's cores; the "
+                 "slow and the hostile ones have a lower priority (nice 10) than those that measure. "
                  f"Idle, corefleetd has {b4['idle_mib']:.0f} MiB.", "",
                  "| phase | fast crashes/s | p50 ms | p99 ms | p99.9 ms | server peak MiB | threads | descriptors | slow ones still there |",
                  "|---|---|---|---|---|---|---|---|---|"]
@@ -64,7 +65,8 @@ class CrowdChapter:
                  f"Crashes of 2 MiB happen at a fixed rate, up to {overload.DEVICES} uploads at once; who is refused comes back exactly when told to. "
                  "The server and its database have one core and the generator the other, in all cells, the capacity's included: what a refusal "
                  "costs devices is theirs. All devices have connected before the clock runs. "
-                 "*Goodput*: stored per second while crashes were offered, but for the first two seconds. *Drain*: what was under way at the end still took so long. "
+                 f"*Capacity*: 32 devices that begin the next crash as soon as one is stored, before and after: {b6.capacities[0]:.0f} and {b6.capacities[1]:.0f} /s. "
+                 "*Goodput*: stored per second while crashes were offered, but for the first two seconds; so is the capacity. *Drain*: what was under way at the end still took so long. "
                  "*Well again*: seconds after that until all of an offer of 30 % is stored within its second.", "",
                  "| offered | crashes/s | goodput/s | p50 / p99 ms | refused (delay asked for, s) | refused for good | failed | still waiting | drain s | well again s |",
                  "|---|---|---|---|---|---|---|---|---|---|"]

@@ -4,9 +4,13 @@ import collections
 import pathlib
 import subprocess
 import tempfile
+import time
 
 from tests.bench.ingest import limits, machine, parts, peer
 from tests.bench.ingest.settings import BODIES_BYTES, HEAD_BYTES, HEAD_DEVICES, HEAD_SIZE
+
+# Seconds after which analysis no longer waits for a burst's end (server/analysis/turns.h), and one.
+ANALYSIS_WAITS = 6
 
 
 def say(text):
@@ -24,6 +28,7 @@ class Throughput:
         self.peer_runs = collections.defaultdict(list)  # (peer, how): reports
         self.nulls = collections.defaultdict(list)    # (tls, zstd)
         self.loops, self.database, self.pinned = [], [], collections.defaultdict(list)
+        self.sustained = {}
         self.verdicts, self.missing, self.syncs, self.wrong = [], {}, {}, []
 
     def run(self):
@@ -36,6 +41,7 @@ class Throughput:
                 self._repetition(repetition, peers, nulls, database)
             self._count_syncs(peers)
             self._pinned()
+            self._sustained()
         finally:
             for each in [*peers.values(), *nulls.values(), database]:
                 each.close()
@@ -145,6 +151,20 @@ class Throughput:
         finally:
             parts.SERVER_CORE.clear()
             parts.CLIENT_CORE.clear()
+
+    def _sustained(self):
+        """The head cell for longer than analysis waits for a burst's end, and then until it has caught up."""
+        server = parts.Corefleet(self.tls).start()
+        try:
+            seconds = self.settings.sustained_seconds
+            report = server.load(*load_flags(HEAD_SIZE, HEAD_DEVICES, True, seconds))
+            began = time.monotonic()
+            server.settle(600)
+            later = report["stored_each_second"][min(ANALYSIS_WAITS, seconds // 2):seconds]
+            self.sustained = {**report, "later_per_s": sum(later) / len(later), "later_seconds": len(later),
+                              "caught_up_s": time.monotonic() - began}
+        finally:
+            server.close()
 
     def _count_syncs(self, peers):
         """Calls that make bytes durable, for each upload, seen by strace: who acknowledges before that."""
