@@ -49,8 +49,6 @@ constexpr int kMaxCalls = 4096;
 // What gRPC may buffer for devices. From four fifths of it on all windows shrink, the fast devices' too, and
 // it counts more than it has in use: hundreds of slow ones, who are the rule, must stay below that.
 constexpr size_t kDeviceBuffers = 96 << 20;
-// Two messages. What many send ahead while the server is busy lies in its memory and waits no less for that.
-constexpr int kDeviceWindow = 512 << 10;
 // A message of chunks has 2 MiB of them. A device needs a stream and a call; a gateway, one connection for
 // each few devices.
 constexpr int kDeviceMessage = (2 << 20) + (256 << 10);
@@ -179,7 +177,6 @@ absl::Status Serve(const ServerOptions& options, const sigset_t& stop_signals) {
   IngestService ingest_service(&ingest_rim, &ingestor);
   const RpcLimits device_limits{.max_message_bytes = kDeviceMessage,
                                 .buffer_bytes = kDeviceBuffers,
-                                .stream_window_bytes = kDeviceWindow,
                                 .max_idle = absl::Minutes(5),
                                 .max_age = absl::Minutes(30),
                                 .max_descriptor = shares.ingest_below};

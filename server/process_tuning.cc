@@ -13,7 +13,7 @@ constexpr int kArenas = 2;
 // Chunks come and go by the megabyte. Below these they would be mapped, faulted in and unmapped each time,
 // which costs more than looking at their bytes.
 constexpr int kMapAbove = 4 << 20;
-constexpr int kKeepFree = 16 << 20;
+constexpr int kKeepFree = 4 << 20;
 
 }  // namespace
 

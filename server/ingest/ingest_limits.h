@@ -18,7 +18,7 @@ struct IngestLimits {
   // What all streams together may hold in verified and not yet durable chunks. The less of it is left, the
   // earlier each makes its own durable, so that many slow devices cost smaller packs and not memory, and a
   // fast one among them gets packs as large as theirs.
-  uint64_t held_bytes = 16 << 20;
+  uint64_t held_bytes = 8 << 20;
   // What a device may have on the way, unacknowledged. At least twice flush_bytes, or link and disk take
   // turns.
   uint32_t inflight_bytes = 4 << 20;

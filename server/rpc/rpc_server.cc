@@ -65,10 +65,6 @@ Acceptor::Options Handing(std::unique_ptr<grpc::experimental::ExternalConnection
 void Limit(const RpcLimits& limits, grpc::ServerBuilder* builder) {
   builder->SetMaxReceiveMessageSize(limits.max_message_bytes);
   builder->SetResourceQuota(grpc::ResourceQuota().Resize(limits.buffer_bytes));
-  if (limits.stream_window_bytes > 0) {
-    builder->AddChannelArgument(GRPC_ARG_HTTP2_BDP_PROBE, 0);
-    builder->AddChannelArgument(GRPC_ARG_HTTP2_STREAM_LOOKAHEAD_BYTES, limits.stream_window_bytes);
-  }
   builder->AddChannelArgument(GRPC_ARG_MAX_CONCURRENT_STREAMS, limits.max_streams_per_connection);
   builder->AddChannelArgument(GRPC_ARG_MAX_METADATA_SIZE, limits.max_metadata_bytes);
   builder->AddChannelArgument(GRPC_ARG_KEEPALIVE_TIME_MS, kPingEveryMs);

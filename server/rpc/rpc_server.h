@@ -24,9 +24,6 @@ struct RpcLimits {
   int max_metadata_bytes = 8 << 10;
   // gRPC's own buffers, of all connections of the port. Soft: a backstop behind our own bounds.
   size_t buffer_bytes = 256 << 20;
-  // What a client may send ahead on each stream before it is read. 0: gRPC measures the path and decides, up
-  // to some MiB.
-  int stream_window_bytes = 0;
   // A device's connection is closed when it has been idle this long, and after this age, so that a fleet
   // spreads over replicas that were added. Infinite: never.
   absl::Duration max_idle = absl::InfiniteDuration();
