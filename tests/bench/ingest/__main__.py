@@ -17,7 +17,7 @@ def options():
     parser = argparse.ArgumentParser(prog="tests/bench/run ingest", description=__doc__)
     pace = parser.add_mutually_exclusive_group()
     pace.add_argument("--quick", action="store_true", help="seconds a cell: proves that it works, measures nothing")
-    pace.add_argument("--short", action="store_true", help="fewer repetitions: under 10 minutes")
+    pace.add_argument("--short", action="store_true", help="fewer repetitions: about 15 minutes")
     parser.add_argument("--only", default=",".join(CELLS), help=f"some of {','.join(CELLS)}")
     parser.add_argument("--peers", default="nginx,tus,radosgw", help="some of nginx,tus,radosgw, or none")
     parser.add_argument("--docs", type=pathlib.Path, default=programs.REPOSITORY / "docs",
