@@ -4,17 +4,6 @@
 
 namespace corefleet {
 
-namespace {
-
-// The compiler makes one load of it.
-uint64_t LoadLittle64(const uint8_t* at) {
-  uint64_t value = 0;
-  for (int i = 0; i < 8; ++i) value |= uint64_t{at[i]} << 8 * i;
-  return value;
-}
-
-}  // namespace
-
 uint64_t LoadInteger(ByteView bytes, size_t width, Endian endian) {
   if (width == 8 && endian == Endian::kLittle) return LoadLittle64(bytes.data());
   uint64_t value = 0;

@@ -54,6 +54,20 @@ TEST(SelfPointersTest, ListsThatContradictOutweighFew) {
   EXPECT_FALSE(Find(bytes)) << "two against four";
 }
 
+TEST(SelfPointersTest, WhatFillsMemoryIsNoPointer) {
+  std::vector<uint8_t> bytes(4096, 0xff);
+  for (const size_t at : {0, 64, 200, 496}) {
+    Store(kBase + at, at, &bytes);
+    Store(kBase + at, at + 8, &bytes);
+  }
+  const auto found = Find(bytes);
+  ASSERT_TRUE(found);
+  EXPECT_EQ(found->witnesses, 4u);
+  std::vector<uint8_t> odd(4096);
+  for (size_t at = 0; at < odd.size(); at += 8) Store(kBase + 4, at, &odd);
+  EXPECT_FALSE(Find(odd));
+}
+
 TEST(SelfPointersTest, NumbersThatAreNoKernelAddressesSayNothing) {
   EXPECT_FALSE(Find(std::vector<uint8_t>(4096)));
   EXPECT_FALSE(Find(WithLists(4096, {0, 64, 128, 192}, 0x7fff00000000)));
