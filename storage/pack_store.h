@@ -2,7 +2,9 @@
 #define COREFLEET_STORAGE_PACK_STORE_H_
 
 #include <cstdint>
+#include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/status/status.h"
@@ -22,23 +24,39 @@ struct PackRef {
   friend bool operator==(const PackRef&, const PackRef&) = default;
 };
 
+// A pack that was written and that a power cut may still take. Its key is not closed while this lives. Must
+// not outlive its store. Not thread-safe.
+class WrittenPack {
+ public:
+  explicit WrittenPack(PackRef ref) : ref_(std::move(ref)) {}
+  virtual ~WrittenPack() = default;
+  WrittenPack(const WrittenPack&) = delete;
+  WrittenPack& operator=(const WrittenPack&) = delete;
+
+  const PackRef& ref() const { return ref_; }
+  // When it returns OK the pack is durable: it survives kill -9 and a power cut. Blocks until then; calls
+  // that wait at the same time share one sync. After an error the pack is lost, whatever a later call says.
+  virtual absl::Status Sync() = 0;
+
+ private:
+  const PackRef ref_;
+};
+
 // Keeps packs. Thread-safe. Every method may return
 //   UNAVAILABLE         the store does not answer; retry later
-//   RESOURCE_EXHAUSTED  no space is left (Put only)
+//   RESOURCE_EXHAUSTED  no space is left (Write, Put and Sync only)
 class PackStore {
  public:
   virtual ~PackStore() = default;
 
-  // Stores a pack. When it returns OK the bytes are durable: they survive kill -9 and a power cut. Blocks
-  // until then; calls that wait at the same time share one sync.
+  // Writes a pack, given in pieces that stand one behind the other in it. It leaves the caller's memory, and
+  // is not yet durable. One that is never synced is a pack that no row names, if it stays at all.
   //   INVALID_ARGUMENT  more than 64 MiB
-  virtual absl::StatusOr<PackRef> Put(ByteView pack) = 0;
-  // The same for a pack in pieces that stand one behind the other in it.
-  virtual absl::StatusOr<PackRef> PutPieces(absl::Span<const ByteView> pieces) {
-    std::vector<uint8_t> pack;
-    for (const ByteView piece : pieces) pack.insert(pack.end(), piece.begin(), piece.end());
-    return Put(pack);
-  }
+  virtual absl::StatusOr<std::unique_ptr<WrittenPack>> Write(absl::Span<const ByteView> pieces) = 0;
+
+  // Write and Sync. Codes of both.
+  absl::StatusOr<PackRef> PutPieces(absl::Span<const ByteView> pieces);
+  absl::StatusOr<PackRef> Put(ByteView pack) { return PutPieces({pack}); }
 
   // Fills `out` from `offset` bytes into the pack.
   //   NOT_FOUND     no such pack

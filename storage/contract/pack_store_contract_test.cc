@@ -79,6 +79,19 @@ TEST_P(PackStoreTest, APackInPiecesIsOnePack) {
   EXPECT_EQ(Get(*next, 0, 4).value_or("lost"), "next");
 }
 
+TEST_P(PackStoreTest, WhatIsWrittenIsAPackOnceItIsSynced) {
+  auto first = store_->Write({BytesOf("fi"), BytesOf("rst")});
+  ASSERT_TRUE(first.ok()) << first.status();
+  auto second = store_->Write({BytesOf("second")});
+  ASSERT_TRUE(second.ok()) << second.status();
+  EXPECT_FALSE((*first)->ref() == (*second)->ref());
+  EXPECT_TRUE((*second)->Sync().ok());
+  EXPECT_TRUE((*first)->Sync().ok());
+  EXPECT_TRUE((*first)->Sync().ok()) << "and again";
+  EXPECT_EQ(Get((*first)->ref(), 0, 5).value_or("?"), "first");
+  EXPECT_EQ(Get((*second)->ref(), 0, 6).value_or("?"), "second");
+}
+
 TEST_P(PackStoreTest, APackComesBackWholeAndInPieces) {
   const auto ref = store_->Put(BytesOf("a pack of chunks"));
   ASSERT_TRUE(ref.ok()) << ref.status();

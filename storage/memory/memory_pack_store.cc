@@ -10,15 +10,30 @@
 
 namespace corefleet {
 
-absl::StatusOr<PackRef> MemoryPackStore::Put(ByteView pack) {
+class MemoryPackStore::Written final : public WrittenPack {
+ public:
+  Written(MemoryPackStore* store, PackRef ref) : WrittenPack(std::move(ref)), store_(store) {}
+  absl::Status Sync() override {
+    absl::MutexLock lock(&store_->mutex_);
+    return store_->put_status_;
+  }
+
+ private:
+  MemoryPackStore* const store_;
+};
+
+absl::StatusOr<std::unique_ptr<WrittenPack>> MemoryPackStore::Write(absl::Span<const ByteView> pieces) {
+  std::vector<uint8_t> pack;
+  for (const ByteView piece : pieces) pack.insert(pack.end(), piece.begin(), piece.end());
   absl::MutexLock lock(&mutex_);
   RETURN_IF_ERROR(put_status_);
   if (pack.size() > free_bytes_) return absl::ResourceExhaustedError("no memory is left for packs");
-  const std::string key = absl::StrCat("memory-", next_++);
-  packs_[key] = {.bytes = {pack.begin(), pack.end()}, .sum = Crc32c(pack), .put_at = now_};
+  const PackRef ref{.key = absl::StrCat("memory-", next_++), .offset = 0, .size = pack.size()};
   free_bytes_ -= pack.size();
   stored_bytes_ += pack.size();
-  return PackRef{.key = key, .offset = 0, .size = pack.size()};
+  const uint32_t sum = Crc32c(pack);
+  packs_[ref.key] = {.bytes = std::move(pack), .sum = sum, .put_at = now_};
+  return std::make_unique<Written>(this, ref);
 }
 
 absl::Status MemoryPackStore::Read(const PackRef& ref, uint64_t offset, absl::Span<uint8_t> out) {

@@ -15,7 +15,7 @@ namespace corefleet {
 // A PackStore that forgets everything when it ends: the test twin of the real ones. Thread-safe.
 class MemoryPackStore final : public PackStore {
  public:
-  absl::StatusOr<PackRef> Put(ByteView pack) override;
+  absl::StatusOr<std::unique_ptr<WrittenPack>> Write(absl::Span<const ByteView> pieces) override;
   absl::Status Read(const PackRef& ref, uint64_t offset, absl::Span<uint8_t> out) override;
   absl::StatusOr<std::vector<std::string>> ClosedKeys() override;
   absl::StatusOr<KeyContents> Contents(const std::string& key) override;
@@ -24,20 +24,22 @@ class MemoryPackStore final : public PackStore {
   uint64_t StoredBytes() override;
   uint64_t FreeBytes() override;
 
-  // What every Put, and every Read, answers from now on, until it is set to OK again.
+  // What every Write and Sync, and every Read, answers from now on, until it is set to OK again.
   void SetPutStatus(absl::Status status);
   void SetReadStatus(absl::Status status);
-  // Bytes that may still be written; a Put beyond gives RESOURCE_EXHAUSTED.
+  // Bytes that may still be written; a Write beyond gives RESOURCE_EXHAUSTED.
   void SetFreeBytes(uint64_t bytes);
-  // What time packs that are put from now on get.
+  // What time packs that are written from now on get.
   void SetNow(absl::Time now);
   // Turns over one stored bit, as a bad disk does. `offset` must lie in the pack.
   void Damage(const PackRef& ref, uint64_t offset);
 
  private:
+  class Written;
+
   struct Kept {
     std::vector<uint8_t> bytes;
-    uint32_t sum = 0;  // as it was put
+    uint32_t sum = 0;  // as it was written
     absl::Time put_at;
   };
 

@@ -47,7 +47,22 @@ SegmentPackStore::~SegmentPackStore() = default;
 
 std::string SegmentPackStore::PathOf(const std::string& name) const { return absl::StrCat(dir_, "/", name); }
 
-absl::StatusOr<PackRef> SegmentPackStore::PutPieces(absl::Span<const ByteView> pieces) {
+class SegmentPackStore::Written final : public WrittenPack {
+ public:
+  Written(SegmentPackStore* store, std::shared_ptr<Segment> segment, PackRef ref)
+      : WrittenPack(std::move(ref)), store_(store), segment_(std::move(segment)) {}
+
+  absl::Status Sync() override {
+    absl::MutexLock lock(&store_->write_mutex_);
+    return store_->AwaitSync(segment_.get(), ref().offset + ref().size);
+  }
+
+ private:
+  SegmentPackStore* const store_;
+  const std::shared_ptr<Segment> segment_;
+};
+
+absl::StatusOr<std::unique_ptr<WrittenPack>> SegmentPackStore::Write(absl::Span<const ByteView> pieces) {
   const auto header = EncodeRecordHeader(pieces);
   std::vector<ByteView> record = {header};
   record.insert(record.end(), pieces.begin(), pieces.end());
@@ -59,14 +74,12 @@ absl::StatusOr<PackRef> SegmentPackStore::PutPieces(absl::Span<const ByteView> p
   }
   absl::MutexLock lock(&write_mutex_);
   RETURN_IF_ERROR(EnsureActive());
-  const std::shared_ptr<Segment> segment = active_;
   PackRef ref;
   if (absl::Status status = Append(record, size, &ref); !status.ok()) {
     AbandonActive();
     return status;
   }
-  RETURN_IF_ERROR(AwaitSync(segment.get(), ref.offset + ref.size));
-  return ref;
+  return std::make_unique<Written>(this, active_, std::move(ref));
 }
 
 absl::Status SegmentPackStore::EnsureActive() {

@@ -41,8 +41,7 @@ class SegmentPackStore final : public PackStore {
                                                                 SegmentPackStoreOptions options = {});
   ~SegmentPackStore() override;
 
-  absl::StatusOr<PackRef> Put(ByteView pack) override { return PutPieces({pack}); }
-  absl::StatusOr<PackRef> PutPieces(absl::Span<const ByteView> pieces) override;
+  absl::StatusOr<std::unique_ptr<WrittenPack>> Write(absl::Span<const ByteView> pieces) override;
   absl::Status Read(const PackRef& ref, uint64_t offset, absl::Span<uint8_t> out) override;
   absl::StatusOr<std::vector<std::string>> ClosedKeys() override;
   absl::StatusOr<KeyContents> Contents(const std::string& key) override;
@@ -52,7 +51,7 @@ class SegmentPackStore final : public PackStore {
   uint64_t FreeBytes() override;
 
  private:
-  // A segment that is or was written to. Shared by the writers that wait for its sync.
+  // A segment that is or was written to. Shared by the packs in it that are not known to be durable.
   struct Segment {
     std::string name;
     std::unique_ptr<AppendFile> file;
@@ -61,6 +60,8 @@ class SegmentPackStore final : public PackStore {
     bool syncing = false;  // one waiter is inside Sync for all
     absl::Status failure;  // of Sync: what is not synced will never be
   };
+
+  class Written;
 
   SegmentPackStore(std::string dir, SegmentPackStoreOptions options, uint64_t next_number,
                    uint64_t stored_bytes);
@@ -75,7 +76,7 @@ class SegmentPackStore final : public PackStore {
   void SyncForAll(Segment* segment) ABSL_EXCLUSIVE_LOCKS_REQUIRED(write_mutex_);
   // Nothing more is written to the active segment; its torn tail is given back.
   void AbandonActive() ABSL_EXCLUSIVE_LOCKS_REQUIRED(write_mutex_);
-  // True while somebody appends to the segment or waits for its sync.
+  // True while somebody appends to the segment or has a pack in it that may yet be synced.
   bool InUse(const std::string& name) ABSL_EXCLUSIVE_LOCKS_REQUIRED(write_mutex_);
   absl::Status CheckClosed(const std::string& name);
   // Gives back the room of released packs where a power cut has undone that.

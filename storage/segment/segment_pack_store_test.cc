@@ -91,6 +91,59 @@ TEST_F(SegmentPackStoreTest, WritersThatWaitShareOneSync) {
   EXPECT_LE(disk_.syncs() - before, 2);  // the one that was held, and one for all who came meanwhile
 }
 
+TEST_F(SegmentPackStoreTest, WhatIsOnlyWrittenAPowerCutTakes) {
+  const auto written = *store_->Write({BytesOf(PackNumber(1))});
+  const auto synced = *store_->Write({BytesOf(PackNumber(2))});
+  const auto late = [&] { return *store_->Write({BytesOf(PackNumber(3))}); };
+  const int before = disk_.syncs();
+  ASSERT_TRUE(synced->Sync().ok());
+  ASSERT_TRUE(written->Sync().ok());
+  EXPECT_EQ(disk_.syncs(), before + 1) << "what lies before another pack is durable with it";
+  const PackRef lost = late()->ref();
+  disk_.CutPower();
+  Start();
+  EXPECT_EQ(Get(written->ref()).value_or("lost"), PackNumber(1));
+  EXPECT_EQ(Get(synced->ref()).value_or("lost"), PackNumber(2));
+  EXPECT_FALSE(Get(lost).ok());
+}
+
+TEST_F(SegmentPackStoreTest, ASegmentIsNotClosedWhileAPackInItMayBeSynced) {
+  Start(/*segment_bytes=*/500);
+  auto first = *store_->Write({BytesOf(PackNumber(1))});
+  auto second = *store_->Write({BytesOf(PackNumber(2))});
+  const PackRef ref = first->ref();
+  ASSERT_NE(ref.key, second->ref().key);
+  EXPECT_EQ(store_->ClosedKeys()->size(), 0u);
+  EXPECT_EQ(store_->Contents(ref.key).status().code(), absl::StatusCode::kFailedPrecondition);
+  ASSERT_TRUE(second->Sync().ok());
+  ASSERT_TRUE(first->Sync().ok()) << "though another one is active by now";
+  first.reset();
+  EXPECT_EQ(*store_->ClosedKeys(), std::vector<std::string>{ref.key});
+  disk_.CutPower();
+  EXPECT_EQ(Get(ref).value_or("lost"), PackNumber(1));
+}
+
+TEST_F(SegmentPackStoreTest, AFailedSyncTakesWhatWasOnlyWrittenBeforeIt) {
+  const auto kept = *store_->Write({BytesOf(PackNumber(1))});
+  ASSERT_TRUE(kept->Sync().ok());
+  const auto written = *store_->Write({BytesOf(PackNumber(2))});
+  disk_.FailNextSync();
+  EXPECT_EQ(Put(PackNumber(3)).status().code(), absl::StatusCode::kUnavailable);
+  EXPECT_EQ(written->Sync().code(), absl::StatusCode::kUnavailable);
+  EXPECT_EQ(written->Sync().code(), absl::StatusCode::kUnavailable) << "no later sync says otherwise";
+  EXPECT_TRUE(kept->Sync().ok());
+}
+
+TEST_F(SegmentPackStoreTest, AFullDiskLeavesWhatWasWrittenBefore) {
+  const auto written = *store_->Write({BytesOf(PackNumber(1))});
+  disk_.SetFreeBytes(500);
+  EXPECT_EQ(store_->Write({BytesOf(PackNumber(2))}).status().code(), absl::StatusCode::kResourceExhausted);
+  ASSERT_TRUE(written->Sync().ok());
+  disk_.CutPower();
+  Start();
+  EXPECT_EQ(Get(written->ref()).value_or("lost"), PackNumber(1));
+}
+
 TEST_F(SegmentPackStoreTest, AFailedSyncIsNeverAcknowledgedAndNeverTriedAgain) {
   const PackRef kept = *Put(PackNumber(1));
   disk_.FailNextSync();
