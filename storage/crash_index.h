@@ -9,6 +9,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
+#include "absl/types/span.h"
 #include "core/crash/facts.h"
 #include "core/crash/ids.h"
 #include "core/manifest/manifest.h"
@@ -69,8 +70,8 @@ struct Session {
   std::string note;
   Manifest manifest;
   SessionTerms terms;
-  // Grows with every AddPack and DropPacks. Who has counted his own calls and knows the number from before
-  // them sees by it whether anybody else has changed the packs.
+  // Grows with every pack that is added and with DropPacks. Who has counted his own calls and knows the
+  // number from before them sees by it whether anybody else has changed the packs.
   uint64_t pack_changes = 0;
 };
 
@@ -244,16 +245,16 @@ class CrashIndex {
   // GetSession and SessionPacks in one question, of one moment.
   virtual absl::StatusOr<SessionWithPacks> GetSessionWithPacks(const SessionId& id) = 0;
 
-  // Records a durable pack. Its chunks may be acknowledged when this returns OK. A session that is at work
-  // does not expire: its expiry becomes `expires_at` when less than half of the time from `now` until then is
-  // left.
+  // Records durable packs in one transaction. Their chunks may be acknowledged when this returns OK. A
+  // session that is at work does not expire: its expiry becomes `expires_at` when less than half of the time
+  // from `now` until then is left.
   //   NOT_FOUND            no such session
   //   FAILED_PRECONDITION  the session is complete
-  virtual absl::Status AddPack(const SessionId& id, const StoredPack& pack, absl::Time now,
-                               absl::Time expires_at) = 0;
-  // The same, and the expiry stays.
+  virtual absl::Status AddPacks(const SessionId& id, absl::Span<const StoredPack> packs, absl::Time now,
+                                absl::Time expires_at) = 0;
+  // The same for one pack, and the expiry stays.
   absl::Status AddPack(const SessionId& id, const StoredPack& pack) {
-    return AddPack(id, pack, absl::InfinitePast(), absl::InfinitePast());
+    return AddPacks(id, {pack}, absl::InfinitePast(), absl::InfinitePast());
   }
 
   // The packs of a session, open or complete, in the order they were added.
@@ -277,14 +278,15 @@ class CrashIndex {
     return FinishSession(id, fresh, {.raw = raw_bytes, .here = raw_bytes, .stored = stored_bytes});
   }
 
-  // AddPack and FinishSession in one transaction, for the pack that makes a session whole: records it and
+  // AddPacks and FinishSession in one transaction, for the packs that make a session whole: records them and
   // turns the session into the crash `fresh`, if the session is open, was never a crash, and its pack_changes
   // still are `pack_changes`, so that the crash has exactly the packs that the caller knows. Idempotent.
   //   NOT_FOUND            no such session
-  //   FAILED_PRECONDITION  something of this is not so, and nothing was done: AddPack and FinishSession tell
+  //   FAILED_PRECONDITION  something of this is not so, and nothing was done: AddPacks and FinishSession tell
   //                        what
-  virtual absl::Status FinishWithPack(const SessionId& id, uint64_t pack_changes, const StoredPack& pack,
-                                      const CrashId& fresh, const CrashBytes& bytes) = 0;
+  virtual absl::Status FinishWithPacks(const SessionId& id, uint64_t pack_changes,
+                                       absl::Span<const StoredPack> packs, const CrashId& fresh,
+                                       const CrashBytes& bytes) = 0;
 
   // Forgets an open session and its packs; it counts as expired, for `reason`. OK if there is none. A
   // reopened session is only closed again: its crash stays, and what was added to it joins it, as if it had

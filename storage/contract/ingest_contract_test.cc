@@ -140,7 +140,7 @@ TEST_P(IngestTest, TheLastPackMakesTheCrash) {
   EXPECT_EQ(begun.pack_changes, 0u);
   const CrashId crash = FreshCrash();
   const CrashBytes bytes{.raw = 100, .here = 40, .stored = 20};
-  ASSERT_TRUE(index_->FinishWithPack(begun.id, 0, PackNumber(1), crash, bytes).ok());
+  ASSERT_TRUE(index_->FinishWithPacks(begun.id, 0, {PackNumber(1)}, crash, bytes).ok());
   const auto found = index_->GetSessionWithPacks(begun.id);
   EXPECT_EQ(found->session.state, SessionState::kComplete);
   EXPECT_EQ(found->session.crash, crash);
@@ -156,22 +156,22 @@ TEST_P(IngestTest, TheLastPackMakesTheCrash) {
   EXPECT_TRUE(AwaitsAnalysis(crash));
   EXPECT_EQ(Account().accepted, 1u);
   // Said again, because the answer was lost.
-  EXPECT_TRUE(index_->FinishWithPack(begun.id, 0, PackNumber(1), crash, bytes).ok());
+  EXPECT_TRUE(index_->FinishWithPacks(begun.id, 0, {PackNumber(1)}, crash, bytes).ok());
   EXPECT_EQ(Account().accepted, 1u);
   EXPECT_EQ(*index_->FinishSession(begun.id, FreshCrash(), 100, 20), crash);
   // And by somebody else.
   EXPECT_TRUE(
-      absl::IsFailedPrecondition(index_->FinishWithPack(begun.id, 0, PackNumber(2), FreshCrash(), bytes)));
+      absl::IsFailedPrecondition(index_->FinishWithPacks(begun.id, 0, {PackNumber(2)}, FreshCrash(), bytes)));
   EXPECT_EQ(index_->SessionPacks(begun.id)->size(), 1u);
 }
 
 TEST_P(IngestTest, TheLastPackFinishesOnlyWhatItsWriterKnows) {
   const CrashBytes bytes{.raw = 100, .here = 100, .stored = 20};
   EXPECT_TRUE(
-      absl::IsNotFound(index_->FinishWithPack(SessionId("0bad"), 0, PackNumber(1), FreshCrash(), bytes)));
+      absl::IsNotFound(index_->FinishWithPacks(SessionId("0bad"), 0, {PackNumber(1)}, FreshCrash(), bytes)));
   const SessionId id = Begin(1)->session.id;
   const auto finish = [&](uint64_t changes) {
-    return index_->FinishWithPack(id, changes, PackNumber(9), FreshCrash(), bytes);
+    return index_->FinishWithPacks(id, changes, {PackNumber(9)}, FreshCrash(), bytes);
   };
   ASSERT_TRUE(index_->AddPack(id, PackNumber(1)).ok());
   EXPECT_TRUE(absl::IsFailedPrecondition(finish(0))) << "somebody added a pack";
@@ -191,9 +191,9 @@ TEST_P(IngestTest, TheLastPackFinishesOnlyWhatItsWriterKnows) {
 TEST_P(IngestTest, TheLastPackOfAReopenedSessionIsNoCrashOfItsOwn) {
   const PartialCrash part = LogOnly(1);
   const Session again = *index_->ReopenSession(part.session, SessionTerms(), kNow + kDay);
-  EXPECT_TRUE(absl::IsFailedPrecondition(index_->FinishWithPack(part.session, again.pack_changes,
-                                                                PackNumber(2), FreshCrash(),
-                                                                {.raw = 100, .here = 100, .stored = 40})));
+  EXPECT_TRUE(absl::IsFailedPrecondition(index_->FinishWithPacks(part.session, again.pack_changes,
+                                                                 {PackNumber(2)}, FreshCrash(),
+                                                                 {.raw = 100, .here = 100, .stored = 40})));
   EXPECT_EQ(index_->SessionPacks(part.session)->size(), 1u);
 }
 
@@ -205,13 +205,14 @@ TEST_P(IngestTest, ManyLastPacksAtOnceMakeOneCrashEach) {
     if (i < kSessions) ids.push_back(Begin(i)->session.id);
     crashes.push_back(FreshCrash());
   }
-  // Two streams a session: one of them makes the crash, with its own pack.
+  // Two streams a session: one of them makes the crash, with its own packs.
   std::atomic<int> made{0};
   std::vector<std::thread> threads;
   for (int t = 0; t < 2 * kSessions; ++t) {
     threads.emplace_back([&, t] {
-      const absl::Status status = index_->FinishWithPack(ids[t % kSessions], 0, PackNumber(t), crashes[t],
-                                                         {.raw = 100, .here = 100, .stored = 20});
+      const std::vector<StoredPack> packs = {PackNumber(t), PackNumber(t + 100)};
+      const absl::Status status = index_->FinishWithPacks(ids[t % kSessions], 0, packs, crashes[t],
+                                                          {.raw = 100, .here = 100, .stored = 20});
       made += status.ok();
       EXPECT_TRUE(status.ok() || absl::IsFailedPrecondition(status)) << status;
     });
@@ -220,11 +221,37 @@ TEST_P(IngestTest, ManyLastPacksAtOnceMakeOneCrashEach) {
   EXPECT_EQ(made, kSessions);
   for (int i = 0; i < kSessions; ++i) {
     const auto found = index_->GetSessionWithPacks(ids[i]);
-    ASSERT_EQ(found->packs.size(), 1u);
+    ASSERT_EQ(found->packs.size(), 2u);
     const bool first = found->session.crash == crashes[i];
     EXPECT_EQ(found->packs[0].ref, PackNumber(first ? i : i + kSessions).ref);
+    EXPECT_EQ(found->packs[1].ref, PackNumber((first ? i : i + kSessions) + 100).ref);
   }
   EXPECT_EQ(Account().accepted, static_cast<uint64_t>(kSessions));
+}
+
+TEST_P(IngestTest, PacksThatWereSetAsideAreAddedTogether) {
+  const SessionId id = Begin(1)->session.id;
+  const std::vector<StoredPack> both = {PackNumber(3), PackNumber(1)};
+  EXPECT_TRUE(absl::IsNotFound(index_->AddPacks(SessionId("0bad"), both, kNow, kNow + kDay)));
+  ASSERT_TRUE(index_->AddPacks(id, both, kNow, kNow + kDay).ok());
+  EXPECT_EQ(index_->GetSession(id)->pack_changes, 2u);
+  // Said again, because the answer was lost, with one more.
+  ASSERT_TRUE(index_->AddPacks(id, {PackNumber(3), PackNumber(1), PackNumber(2)}, kNow, kNow + kDay).ok());
+  const auto packs = *index_->SessionPacks(id);
+  ASSERT_EQ(packs.size(), 3u);
+  for (const int i : {0, 1, 2}) EXPECT_EQ(packs[i].ref, PackNumber(i == 0 ? 3 : i).ref);
+  EXPECT_EQ(packs[1].entries, PackNumber(1).entries);
+  const CrashId crash = FreshCrash();
+  const std::vector<StoredPack> last = {PackNumber(7), PackNumber(6)};
+  const uint64_t changes = index_->GetSession(id)->pack_changes;
+  ASSERT_TRUE(index_->FinishWithPacks(id, changes, last, crash, {.raw = 9, .here = 9, .stored = 5}).ok());
+  const auto whole = *index_->Contents(crash);
+  ASSERT_EQ(whole.packs.size(), 5u);
+  EXPECT_EQ(whole.packs[3].ref, PackNumber(7).ref);
+  EXPECT_EQ(whole.packs[4].ref, PackNumber(6).ref);
+  EXPECT_EQ(whole.packs[4].entries, PackNumber(6).entries);
+  EXPECT_EQ(index_->GetSession(id)->pack_changes, changes + 2);
+  EXPECT_TRUE(absl::IsFailedPrecondition(index_->AddPacks(id, both, kNow, kNow + kDay)));
 }
 
 // Whoever adds or drops packs and whoever finishes take turns: a crash has the packs that its writer knew.
@@ -240,7 +267,7 @@ TEST_P(IngestTest, NoLastPackMakesACrashOfPacksThatChange) {
       }
     });
     const absl::Status finished =
-        index_->FinishWithPack(id, 1, PackNumber(3), FreshCrash(), {.raw = 1, .here = 1, .stored = 1});
+        index_->FinishWithPacks(id, 1, {PackNumber(3)}, FreshCrash(), {.raw = 1, .here = 1, .stored = 1});
     other.join();
     const size_t packs = index_->SessionPacks(id)->size();
     if (finished.ok()) {
@@ -257,7 +284,7 @@ TEST_P(IngestTest, PacksKeepASessionFromExpiring) {
   const SessionId id = Begin(1)->session.id;  // until kNow + 1 day
   const auto add = [&](int number, absl::Duration after) {
     const absl::Time now = kNow + after;
-    EXPECT_TRUE(index_->AddPack(id, PackNumber(number), now, now + kDay).ok());
+    EXPECT_TRUE(index_->AddPacks(id, {PackNumber(number)}, now, now + kDay).ok());
     return index_->GetSession(id)->expires_at;
   };
   EXPECT_EQ(add(1, absl::Hours(11)), kNow + kDay) << "more than half is left";
@@ -537,7 +564,7 @@ TEST_P(IngestTest, OneThatCannotBeDoneDoesNotStopTheOthers) {
     const CrashId fresh = FreshCrash();
     at_once([&, i, fresh] {
       for (int pack = 0; pack < 4; ++pack) {
-        EXPECT_TRUE(index_->AddPack(good[i], PackNumber(i * 4 + pack), kNow, kNow + kDay).ok());
+        EXPECT_TRUE(index_->AddPacks(good[i], {PackNumber(i * 4 + pack)}, kNow, kNow + kDay).ok());
       }
       EXPECT_EQ(*index_->FinishSession(good[i], fresh, 100, 50), fresh);
     });

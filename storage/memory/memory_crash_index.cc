@@ -161,14 +161,16 @@ absl::StatusOr<SessionWithPacks> MemoryCrashIndex::GetSessionWithPacks(const Ses
   return SessionWithPacks{record->session, record->packs};
 }
 
-absl::Status MemoryCrashIndex::AddPack(const SessionId& id, const StoredPack& pack, absl::Time now,
-                                       absl::Time expires_at) {
+absl::Status MemoryCrashIndex::AddPacks(const SessionId& id, absl::Span<const StoredPack> packs,
+                                        absl::Time now, absl::Time expires_at) {
   absl::MutexLock lock(&mutex_);
   ASSIGN_OR_RETURN(SessionRecord * record, LookupOpen(id));
-  const bool known = std::any_of(record->packs.begin(), record->packs.end(),
-                                 [&](const StoredPack& have) { return have.ref == pack.ref; });
-  if (!known) record->packs.push_back(pack);
-  ++record->session.pack_changes;
+  for (const StoredPack& pack : packs) {
+    const bool known = std::any_of(record->packs.begin(), record->packs.end(),
+                                   [&](const StoredPack& have) { return have.ref == pack.ref; });
+    if (!known) record->packs.push_back(pack);
+  }
+  record->session.pack_changes += packs.size();
   absl::Time& expiry = record->session.expires_at;
   if (expiry < expires_at && expiry < now + (expires_at - now) / 2) expiry = expires_at;
   return absl::OkStatus();
@@ -198,9 +200,9 @@ absl::StatusOr<CrashId> MemoryCrashIndex::FinishSession(const SessionId& id, con
   return record->session.crash;
 }
 
-absl::Status MemoryCrashIndex::FinishWithPack(const SessionId& id, uint64_t pack_changes,
-                                              const StoredPack& pack, const CrashId& fresh,
-                                              const CrashBytes& bytes) {
+absl::Status MemoryCrashIndex::FinishWithPacks(const SessionId& id, uint64_t pack_changes,
+                                               absl::Span<const StoredPack> packs, const CrashId& fresh,
+                                               const CrashBytes& bytes) {
   absl::MutexLock lock(&mutex_);
   ASSIGN_OR_RETURN(SessionRecord * record, Lookup(id));
   Session& session = record->session;
@@ -209,8 +211,8 @@ absl::Status MemoryCrashIndex::FinishWithPack(const SessionId& id, uint64_t pack
   if (!as_known || !session.crash.empty()) {
     return absl::FailedPreconditionError(absl::StrCat("session ", id.value(), " has changed"));
   }
-  record->packs.push_back(pack);
-  ++session.pack_changes;
+  record->packs.insert(record->packs.end(), packs.begin(), packs.end());
+  session.pack_changes += packs.size();
   MakeCrash(record, fresh, bytes);
   return absl::OkStatus();
 }

@@ -34,17 +34,23 @@ struct BeginOp {
   size_t bytes() const { return manifest.size() + note.size() + hints.size() + rule.size(); }
 };
 
-// A pack to be added.
-struct AddPackOp {
-  SessionId session;
+// A row of session_pack.
+struct PackRow {
   PackRef ref;
   std::string index;  // encoded
+};
+size_t BytesOfIndexes(const std::vector<PackRow>& packs);
+
+// Packs to be added to a session.
+struct AddPacksOp {
+  SessionId session;
+  std::vector<PackRow> packs;  // not empty
   absl::Time expires_at;
   absl::Time extend_before;
 
-  bool settled = false;
+  bool settled = false;  // they were added
   absl::Status status;
-  size_t bytes() const { return index.size(); }
+  size_t bytes() const { return BytesOfIndexes(packs); }
 };
 
 // A session without a crash to be finished.
@@ -58,24 +64,23 @@ struct FinishOp {
   size_t bytes() const { return 0; }
 };
 
-// The last pack of a session without a crash to be added, and the session to be finished.
-struct LastPackOp {
+// The last packs of a session without a crash to be added, and the session to be finished.
+struct LastPacksOp {
   SessionId session;
   uint64_t pack_changes = 0;
-  PackRef ref;
-  std::string index;  // encoded
+  std::vector<PackRow> packs;  // not empty
   CrashId crash;
   CrashBytes size;
 
   bool settled = false;  // it was finished just now, with that crash
   absl::Status status;
-  size_t bytes() const { return index.size(); }
+  size_t bytes() const { return BytesOfIndexes(packs); }
 };
 
 void BeginAll(pqxx::transaction_base& transaction, const std::vector<BeginOp*>& ops);
-void AddAll(pqxx::transaction_base& transaction, const std::vector<AddPackOp*>& ops);
+void AddAll(pqxx::transaction_base& transaction, const std::vector<AddPacksOp*>& ops);
 void FinishAll(pqxx::transaction_base& transaction, const std::vector<FinishOp*>& ops);
-void FinishAllWithPacks(pqxx::transaction_base& transaction, const std::vector<LastPackOp*>& ops);
+void FinishAllWithPacks(pqxx::transaction_base& transaction, const std::vector<LastPacksOp*>& ops);
 
 }  // namespace corefleet
 

@@ -44,9 +44,9 @@ class PostgresCrashIndex::Impl {
   // What every crash needs, gathered into one transaction with what others need at the same time. OK and not
   // settled: do it alone.
   void Begin(BeginOp* op) { begins_.Run(op); }
-  void AddPack(AddPackOp* op) { packs_.Run(op); }
+  void AddPacks(AddPacksOp* op) { packs_.Run(op); }
   void Finish(FinishOp* op) { ends_.Run(op); }
-  void FinishWithPack(LastPackOp* op) { last_packs_.Run(op); }
+  void FinishWithPacks(LastPacksOp* op) { last_packs_.Run(op); }
 
   absl::Status BeginOnce(pqxx::transaction_base& transaction, const DeviceId& device,
                          const Manifest& manifest, const std::string& note, const SessionTerms& terms,
@@ -62,9 +62,9 @@ class PostgresCrashIndex::Impl {
 
   ConnectionPool pool_;
   GroupCommit<BeginOp> begins_;
-  GroupCommit<AddPackOp> packs_;
+  GroupCommit<AddPacksOp> packs_;
   GroupCommit<FinishOp> ends_;
-  GroupCommit<LastPackOp> last_packs_;
+  GroupCommit<LastPacksOp> last_packs_;
   absl::Mutex mutex_;
   std::set<absl::CivilMonth> months_ ABSL_GUARDED_BY(mutex_);  // known to have partitions
 };

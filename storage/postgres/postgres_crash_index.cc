@@ -221,9 +221,9 @@ std::function<void(const std::vector<Op*>&)> PostgresCrashIndex::Impl::Together(
 PostgresCrashIndex::Impl::Impl(const std::string& connection_string, const PostgresCrashIndexOptions& options)
     : pool_(connection_string, options.max_connections, options.timeout),
       begins_(options.max_batch, kMaxBatchBytes, Together<BeginOp>(&BeginAll)),
-      packs_(options.max_batch, kMaxBatchBytes, Together<AddPackOp>(&AddAll)),
+      packs_(options.max_batch, kMaxBatchBytes, Together<AddPacksOp>(&AddAll)),
       ends_(options.max_batch, kMaxBatchBytes, Together<FinishOp>(&FinishAll)),
-      last_packs_(options.max_batch, kMaxBatchBytes, Together<LastPackOp>(&FinishAllWithPacks)) {}
+      last_packs_(options.max_batch, kMaxBatchBytes, Together<LastPacksOp>(&FinishAllWithPacks)) {}
 
 absl::Status PostgresCrashIndex::Impl::Alone(Body body) {
   return pool_.Run([&](pqxx::connection& connection) {

@@ -40,16 +40,15 @@ class PostgresCrashIndex final : public CrashIndex {
                                         absl::Time expires_at) override;
   absl::StatusOr<Session> GetSession(const SessionId& id) override;
   absl::StatusOr<SessionWithPacks> GetSessionWithPacks(const SessionId& id) override;
-  using CrashIndex::AddPack;
-  absl::Status AddPack(const SessionId& id, const StoredPack& pack, absl::Time now,
-                       absl::Time expires_at) override;
+  absl::Status AddPacks(const SessionId& id, absl::Span<const StoredPack> packs, absl::Time now,
+                        absl::Time expires_at) override;
   absl::StatusOr<std::vector<StoredPack>> SessionPacks(const SessionId& id) override;
   absl::Status DropPacks(const SessionId& id) override;
   using CrashIndex::FinishSession;
   absl::StatusOr<CrashId> FinishSession(const SessionId& id, const CrashId& fresh,
                                         const CrashBytes& bytes) override;
-  absl::Status FinishWithPack(const SessionId& id, uint64_t pack_changes, const StoredPack& pack,
-                              const CrashId& fresh, const CrashBytes& bytes) override;
+  absl::Status FinishWithPacks(const SessionId& id, uint64_t pack_changes, absl::Span<const StoredPack> packs,
+                               const CrashId& fresh, const CrashBytes& bytes) override;
   absl::Status AbandonSession(const SessionId& id, const std::string& reason) override;
   absl::StatusOr<int64_t> ExpireSessions(absl::Time now, int64_t limit, const std::string& reason) override;
   absl::StatusOr<std::vector<SessionId>> ExpiredWithPacks(absl::Time now, int64_t limit) override;

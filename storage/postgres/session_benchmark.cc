@@ -146,7 +146,8 @@ void BM_BeginAddFinish(benchmark::State& state) {
     const auto begun =
         bench.index->BeginSession(DeviceId(absl::StrCat("device-", number % 10'000)), ManifestNumber(number),
                                   "", SessionTerms(), session, now, now + absl::Hours(24));
-    const absl::Status added = bench.index->AddPack(session, PackNumber(number), now, now + absl::Hours(24));
+    const absl::Status added =
+        bench.index->AddPacks(session, {PackNumber(number)}, now, now + absl::Hours(24));
     const auto finished =
         bench.index->FinishSession(session, CrashId::Make(now, random), kRegions * 4096, 100'000);
     if (!begun.ok() || !added.ok() || !finished.ok()) {

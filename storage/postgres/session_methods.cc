@@ -56,6 +56,12 @@ BeginResult Made(const BeginOp& op, const Manifest& manifest, const SessionTerms
           .created = true};
 }
 
+std::vector<PackRow> RowsOf(const SessionId& id, absl::Span<const StoredPack> packs) {
+  std::vector<PackRow> rows;
+  for (const StoredPack& pack : packs) rows.push_back({pack.ref, EncodePackIndex(id.value(), pack.entries)});
+  return rows;
+}
+
 std::vector<SessionId> IdsFromRows(const pqxx::result& rows) {
   std::vector<SessionId> ids;
   for (const pqxx::row& row : rows) ids.emplace_back(row[0].as<std::string>());
@@ -193,21 +199,20 @@ absl::StatusOr<SessionWithPacks> PostgresCrashIndex::GetSessionWithPacks(const S
   return found;
 }
 
-absl::Status PostgresCrashIndex::AddPack(const SessionId& id, const StoredPack& pack, absl::Time now,
-                                         absl::Time expires_at) {
-  const absl::Time extend_before = now + (expires_at - now) / 2;
-  AddPackOp op{.session = id,
-               .ref = pack.ref,
-               .index = EncodePackIndex(id.value(), pack.entries),
-               .expires_at = expires_at,
-               .extend_before = extend_before};
-  impl_->AddPack(&op);
+absl::Status PostgresCrashIndex::AddPacks(const SessionId& id, absl::Span<const StoredPack> packs,
+                                          absl::Time now, absl::Time expires_at) {
+  if (packs.empty()) return absl::OkStatus();
+  AddPacksOp op{.session = id,
+                .packs = RowsOf(id, packs),
+                .expires_at = expires_at,
+                .extend_before = now + (expires_at - now) / 2};
+  impl_->AddPacks(&op);
   if (op.settled || !op.status.ok()) return op.status;
-  return impl_->Alone([&](pqxx::transaction_base& transaction) {
-    return CheckOpen(
-        id, transaction.exec_prepared(sql::kAddPack, id.value(), pack.ref.key, ToBigint(pack.ref.offset),
-                                      ToBigint(pack.ref.size), ToBytea(op.index), ToTimestamp(expires_at),
-                                      ToTimestamp(extend_before)));
+  return impl_->Alone([&](pqxx::transaction_base& transaction) -> absl::Status {
+    AddAll(transaction, {&op});
+    if (op.settled) return absl::OkStatus();
+    RETURN_IF_ERROR(CheckOpen(id, transaction.exec_prepared(sql::kSessionEnd, id.value())));
+    return absl::AbortedError("the session was begun anew just now");
   });
 }
 
@@ -237,17 +242,13 @@ absl::StatusOr<CrashId> PostgresCrashIndex::FinishSession(const SessionId& id, c
   return impl_->FinishOnce(id, fresh, bytes);
 }
 
-absl::Status PostgresCrashIndex::FinishWithPack(const SessionId& id, uint64_t pack_changes,
-                                                const StoredPack& pack, const CrashId& fresh,
-                                                const CrashBytes& bytes) {
+absl::Status PostgresCrashIndex::FinishWithPacks(const SessionId& id, uint64_t pack_changes,
+                                                 absl::Span<const StoredPack> packs, const CrashId& fresh,
+                                                 const CrashBytes& bytes) {
   RETURN_IF_ERROR(impl_->EnsureMonth(MonthOf(fresh.time())));
-  LastPackOp op{.session = id,
-                .pack_changes = pack_changes,
-                .ref = pack.ref,
-                .index = EncodePackIndex(id.value(), pack.entries),
-                .crash = fresh,
-                .size = bytes};
-  impl_->FinishWithPack(&op);
+  LastPacksOp op{
+      .session = id, .pack_changes = pack_changes, .packs = RowsOf(id, packs), .crash = fresh, .size = bytes};
+  impl_->FinishWithPacks(&op);
   if (op.settled || !op.status.ok()) return op.status;
   return impl_->Alone([&](pqxx::transaction_base& transaction) -> absl::Status {
     FinishAllWithPacks(transaction, {&op});

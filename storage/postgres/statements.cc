@@ -107,22 +107,10 @@ const std::vector<Statement>& Statements() {
        "   COALESCE((SELECT max(seq) FROM session_pack WHERE session = $1), 0) END"
        " WHERE id = $1 RETURNING id"},
 
-      // 1 session, 2 key, 3 offset, 4 size, 5 index, 6 expires_at, 7 extend what expires before this ->
-      // state.
-      // The lock keeps a concurrent finish from missing the pack; it is the one that the update takes, so
-      // that two packs of a session do not wait for each other in a circle.
-      {sql::kAddPack,
-       "WITH s AS (SELECT id, state FROM ingest_session WHERE id = $1 FOR NO KEY UPDATE),"
-       " added AS (INSERT INTO session_pack (session, key, \"offset\", size, index)"
-       "  SELECT id, $2, $3, $4, $5 FROM s WHERE state = 0 ON CONFLICT DO NOTHING),"
-       " changed AS (UPDATE ingest_session e SET pack_changes = e.pack_changes + 1, expires_at ="
-       "   CASE WHEN e.expires_at < $6::timestamptz AND e.expires_at < $7::timestamptz"
-       "   THEN $6::timestamptz ELSE e.expires_at END FROM s WHERE e.id = s.id AND s.state = 0)"
-       " SELECT state FROM s"},
-
       // 1 sessions, 2 keys, 3 offsets, 4 sizes, 5 expires_at, 6 extend what expires before this: arrays of
-      // one
-      // length; 7 all indexes, 8 where each starts, 9 its size -> the sessions that are open
+      // one length, an element for each pack; 7 all indexes, 8 where each starts, 9 its size -> the sessions
+      // that are open. The lock keeps a concurrent finish from missing a pack; it is the one that the update
+      // takes, so that two packs of a session do not wait for each other in a circle.
       {sql::kAddPacks,
        "WITH given AS (SELECT * FROM unnest($1::text[], $2::text[], $3::bigint[], $4::bigint[],"
        "   $5::timestamptz[], $6::timestamptz[], $8::integer[], $9::integer[])"
@@ -186,25 +174,30 @@ const std::vector<Statement>& Statements() {
            "  RETURNING ",
            kFinished, "),", CrashesOfFinished(), " SELECT crash FROM s")},
 
-      // 1 to 7 as above, 8 pack_changes, 9 keys, 10 offsets, 11 sizes: arrays of one length; 12 all indexes,
-      // 13 where each starts, 14 its size -> the crashes that were made. The update waits for whoever changes
-      // the packs of its session, and then looks at pack_changes again.
+      // 1 to 7 as above, 8 pack_changes, 9 how many packs: arrays of one length; 10 their crashes, 11 keys,
+      // 12
+      // offsets, 13 sizes: arrays of one length, an element for each pack; 14 all indexes, 15 where each
+      // starts, 16 its size -> the crashes that were made. The update waits for whoever changes the packs of
+      // its session, and then looks at pack_changes again. Of two that finish one session at once only the
+      // packs of the one whose crash it is are added.
       {sql::kFinishWithPacks,
        absl::StrCat(
            "WITH given AS (SELECT * FROM unnest($1::text[], $2::uuid[], $3::text[], $4::timestamptz[],"
-           "   $5::bigint[], $6::bigint[], $7::bigint[], $8::bigint[], $9::text[], $10::bigint[],"
-           "   $11::bigint[], $13::integer[], $14::integer[])"
+           "   $5::bigint[], $6::bigint[], $7::bigint[], $8::bigint[], $9::integer[])"
            "   AS g(session, crash, id_text, received_at, raw_bytes, stored_bytes, here_bytes, pack_changes,"
-           "   key, place, size, at, index_size)),"
-           " s AS (UPDATE ingest_session e SET state = 1, crash = g.crash, pack_changes = e.pack_changes + 1"
+           "   packs)),"
+           " pack AS (SELECT * FROM unnest($10::uuid[], $11::text[], $12::bigint[], $13::bigint[],"
+           "   $15::integer[], $16::integer[]) AS p(crash, key, place, size, at, index_size)),"
+           " s AS (UPDATE ingest_session e SET state = 1, crash = g.crash,"
+           "   pack_changes = e.pack_changes + g.packs"
            "  FROM given g WHERE e.id = ANY ($1::text[]) AND e.id = g.session AND e.state = 0"
            "   AND e.crash IS NULL AND e.pack_changes = g.pack_changes"
            "  RETURNING ",
            kFinished,
-           ", g.key, g.place, g.size, g.at, g.index_size),"
+           "),"
            " added AS (INSERT INTO session_pack (session, key, \"offset\", size, index)"
-           "  SELECT id, key, place, size, substring($12::bytea FROM at FOR index_size) FROM s"
-           "  ON CONFLICT DO NOTHING),",
+           "  SELECT s.id, p.key, p.place, p.size, substring($14::bytea FROM p.at FOR p.index_size)"
+           "  FROM pack p JOIN s ON s.crash = p.crash ON CONFLICT DO NOTHING),",
            CrashesOfFinished(), " SELECT crash FROM s")},
 
       // 1 session, 2 raw bytes, 3 stored bytes, 4 bytes here -> crash, if the session was reopened

@@ -28,7 +28,6 @@ inline constexpr char kGetSession[] = "get_session";
 inline constexpr char kFindSession[] = "find_session";
 inline constexpr char kReopenSession[] = "reopen_session";
 inline constexpr char kGetSessionWithPacks[] = "get_session_with_packs";
-inline constexpr char kAddPack[] = "add_pack";
 inline constexpr char kAddPacks[] = "add_packs";
 inline constexpr char kSessionPacks[] = "session_packs";
 inline constexpr char kDropPacks[] = "drop_packs";

@@ -79,9 +79,11 @@ absl::StatusOr<SessionWithPacks> FaultyIndex::GetSessionWithPacks(const SessionI
   return real_->GetSessionWithPacks(id);
 }
 
-absl::Status FaultyIndex::AddPack(const SessionId& id, const StoredPack& pack, absl::Time now,
-                                  absl::Time expires_at) {
-  return Write([=, this] { return real_->AddPack(id, pack, now, expires_at); });
+absl::Status FaultyIndex::AddPacks(const SessionId& id, absl::Span<const StoredPack> packs, absl::Time now,
+                                   absl::Time expires_at) {
+  return Write([=, this, kept = std::vector<StoredPack>(packs.begin(), packs.end())] {
+    return real_->AddPacks(id, kept, now, expires_at);
+  });
 }
 
 absl::StatusOr<std::vector<StoredPack>> FaultyIndex::SessionPacks(const SessionId& id) {
@@ -98,9 +100,12 @@ absl::StatusOr<CrashId> FaultyIndex::FinishSession(const SessionId& id, const Cr
   return Write([=, this] { return real_->FinishSession(id, fresh, bytes); });
 }
 
-absl::Status FaultyIndex::FinishWithPack(const SessionId& id, uint64_t pack_changes, const StoredPack& pack,
-                                         const CrashId& fresh, const CrashBytes& bytes) {
-  return Write([=, this] { return real_->FinishWithPack(id, pack_changes, pack, fresh, bytes); });
+absl::Status FaultyIndex::FinishWithPacks(const SessionId& id, uint64_t pack_changes,
+                                          absl::Span<const StoredPack> packs, const CrashId& fresh,
+                                          const CrashBytes& bytes) {
+  return Write([=, this, kept = std::vector<StoredPack>(packs.begin(), packs.end())] {
+    return real_->FinishWithPacks(id, pack_changes, kept, fresh, bytes);
+  });
 }
 
 absl::Status FaultyIndex::AbandonSession(const SessionId& id, const std::string& reason) {

@@ -104,8 +104,11 @@ void ModelDevice::Send(Ingestor* ingestor) {
     todo_.erase(todo_.begin());
   }
   if (todo_.empty() && random_.Below(2) == 0) return FlushAndFinish(ingestor);
-  const bool now = writer_->full() || todo_.empty() || random_.Below(3) == 0;
+  const bool now = todo_.empty() || random_.Below(3) == 0;
   if (now && !Flush()) return Disconnect();
+  // As a server short of memory, whether it is or not.
+  const bool aside = writer_->full() || random_.Below(2) == 0;
+  if (aside && !MakeRoom()) return Disconnect();
   if (todo_.empty()) state_ = State::kFinish;
 }
 
@@ -113,6 +116,12 @@ bool ModelDevice::Flush() {
   if (!writer_->Flush().ok()) return false;
   TakeAcks();
   return true;
+}
+
+bool ModelDevice::MakeRoom() {
+  const bool made = writer_->MakeRoom().ok();
+  TakeAcks();
+  return made;
 }
 
 void ModelDevice::TakeAcks() {

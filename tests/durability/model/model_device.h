@@ -54,6 +54,7 @@ class ModelDevice {
   void Send(Ingestor* ingestor);
   // Makes durable what the writer holds. False after an error.
   bool Flush();
+  bool MakeRoom();
   // Makes it durable, and finishes the crash in the same step.
   void FlushAndFinish(Ingestor* ingestor);
   // Notes what the writer acknowledges.
