@@ -56,7 +56,7 @@ class IngestMetrics {
   virtual void ChunkReceived(uint64_t bytes) {}
   virtual void ChunkRejected(ChunkReject reason) {}
   // A pack that is durable and recorded. `took` covers the store and the index.
-  virtual void PackWritten(uint64_t bytes, absl::Duration took) {}
+  virtual void PacksWritten(uint64_t packs, uint64_t bytes, absl::Duration took) {}
   virtual void CrashReceived() {}
   // Open sessions that were forgotten because nobody came back to them.
   virtual void SessionsExpired(int64_t count) {}

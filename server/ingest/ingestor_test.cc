@@ -21,7 +21,7 @@ class CountingMetrics final : public IngestMetrics {
  public:
   void SessionBegun(BeginOutcome outcome) override { ++begun[static_cast<int>(outcome)]; }
   void ChunkRejected(ChunkReject reason) override { ++rejects[static_cast<int>(reason)]; }
-  void PackWritten(uint64_t bytes, absl::Duration took) override { ++packs; }
+  void PacksWritten(uint64_t count, uint64_t bytes, absl::Duration took) override { packs += count; }
   void CrashReceived() override { ++crashes; }
   int begun[kBeginOutcomes] = {};
   int rejects[kChunkRejects] = {};
@@ -442,13 +442,102 @@ TEST_F(IngestorTest, StreamsFlushWhenTogetherTheyHoldTooMuch) {
   ASSERT_TRUE(second->Add(OwnedChunk(crash_, 0, 1).view()).ok());
   EXPECT_TRUE(first->full());
   EXPECT_TRUE(second->full());
-  ASSERT_TRUE(first->Flush().ok());
+  ASSERT_TRUE(first->MakeRoom().ok());
   EXPECT_FALSE(second->full()) << "the other one gave back enough";
+  EXPECT_FALSE(first->full());
+  EXPECT_THAT(first->TakeAcks(), IsEmpty());
+  EXPECT_EQ(metrics_.packs, 0) << "it is set aside, and nobody waited for the disk";
+  ASSERT_TRUE(first->Flush().ok());
+  EXPECT_THAT(first->TakeAcks(), ElementsAre(ChunkRange{0, 0, 1}));
   first.reset();
   second.reset();
   auto third = *ingestor.OpenWriter(kAnyone, session);
   ASSERT_TRUE(third->Add(OwnedChunk(crash_, 0, 2).view()).ok());
   EXPECT_FALSE(third->full()) << "what a dead stream held is given back";
+}
+
+TEST_F(IngestorTest, WhatWasSetAsideIsAcknowledgedWithTheRest) {
+  const std::string session = Begin();
+  auto writer = Open(session);
+  ASSERT_TRUE(writer->Add(OwnedChunk(crash_, 0, 0).view()).ok());
+  ASSERT_TRUE(writer->MakeRoom().ok());
+  ASSERT_TRUE(writer->Add(OwnedChunk(crash_, 0, 0).view()).ok()) << "sent twice";
+  ASSERT_TRUE(writer->Add(OwnedChunk(crash_, 0, 1).view()).ok());
+  ASSERT_TRUE(writer->MakeRoom().ok());
+  EXPECT_THAT(writer->TakeAcks(), IsEmpty());
+  EXPECT_THAT(*index_.SessionPacks(SessionId(session)), IsEmpty());
+  ASSERT_TRUE(writer->Add(OwnedChunk(crash_, 0, 2).view()).ok());
+  ASSERT_TRUE(writer->Add(OwnedChunk(crash_, 1, 0).view()).ok());
+  const auto finished = ingestor_.FlushAndFinish(writer.get());
+  ASSERT_TRUE(finished.ok()) << finished.status();
+  ASSERT_TRUE(finished->has_value()) << "one transaction, of three packs";
+  EXPECT_THAT(writer->TakeAcks(), ElementsAre(ChunkRange{0, 0, 3}, ChunkRange{1, 0, 1}));
+  const CrashContents contents = *index_.Contents((*finished)->crash);
+  ASSERT_EQ(contents.packs.size(), 3u);
+  uint64_t bytes = 0;
+  for (const StoredPack& pack : contents.packs) bytes += pack.ref.size;
+  EXPECT_EQ(index_.GetCrash((*finished)->crash)->stored_bytes, bytes);
+  EXPECT_EQ(metrics_.packs, 3);
+}
+
+TEST_F(IngestorTest, NothingStaysSetAsideForLong) {
+  auto writer = Open(Begin());
+  ASSERT_TRUE(writer->Add(OwnedChunk(crash_, 0, 0).view()).ok());
+  ASSERT_TRUE(writer->MakeRoom().ok());
+  clock_.Advance(absl::Seconds(9));
+  EXPECT_FALSE(writer->full());
+  clock_.Advance(absl::Seconds(1));
+  EXPECT_TRUE(writer->full());
+  ASSERT_TRUE(writer->Add(OwnedChunk(crash_, 0, 1).view()).ok());
+  ASSERT_TRUE(writer->MakeRoom().ok());
+  EXPECT_THAT(writer->TakeAcks(), ElementsAre(ChunkRange{0, 0, 2}));
+  EXPECT_FALSE(writer->full());
+}
+
+TEST_F(IngestorTest, WhatIsSetAsideCountsForAPack) {
+  IngestLimits small;
+  small.flush_bytes = 100'000;
+  Ingestor ingestor({.index = &index_, .store = &store_, .clock = &clock_, .metrics = &metrics_}, small);
+  const AnnouncedCrash crash({AnnouncedCrash::Noise(400'000, 7)});
+  const auto begun = ingestor.Begin(kAnyone, {.device = "a", .manifest = crash.manifest});
+  auto writer = *ingestor.OpenWriter(kAnyone, begun->session.value());
+  ASSERT_TRUE(writer->Add(OwnedChunk(crash, 0, 0).view()).ok());
+  ASSERT_TRUE(writer->MakeRoom().ok());
+  EXPECT_FALSE(writer->overfull());
+  ASSERT_TRUE(writer->Add(OwnedChunk(crash, 0, 1).view()).ok());
+  EXPECT_TRUE(writer->overfull());
+  ASSERT_TRUE(writer->MakeRoom().ok());
+  EXPECT_THAT(writer->TakeAcks(), ElementsAre(ChunkRange{0, 0, 2}));
+}
+
+TEST_F(IngestorTest, AStoreThatTakesNoMoreKeepsWhatWasSetAside) {
+  auto writer = Open(Begin());
+  ASSERT_TRUE(writer->Add(OwnedChunk(crash_, 0, 0).view()).ok());
+  ASSERT_TRUE(writer->MakeRoom().ok());
+  ASSERT_TRUE(writer->Add(OwnedChunk(crash_, 0, 1).view()).ok());
+  store_.SetFreeBytes(1000);
+  EXPECT_TRUE(absl::IsResourceExhausted(writer->Flush()));
+  EXPECT_THAT(writer->TakeAcks(), IsEmpty());
+  ASSERT_TRUE(writer->Flush().ok());
+  EXPECT_THAT(writer->TakeAcks(), ElementsAre(ChunkRange{0, 0, 1})) << "and not what was in memory";
+  store_.SetFreeBytes(1 << 20);
+  ASSERT_TRUE(writer->Add(OwnedChunk(crash_, 0, 1).view()).ok()) << "sent again";
+  ASSERT_TRUE(writer->Flush().ok());
+  EXPECT_THAT(writer->TakeAcks(), ElementsAre(ChunkRange{0, 1, 1}));
+}
+
+TEST_F(IngestorTest, WhatCannotBeSyncedIsNotAcknowledged) {
+  auto writer = Open(Begin());
+  ASSERT_TRUE(writer->Add(OwnedChunk(crash_, 0, 0).view()).ok());
+  ASSERT_TRUE(writer->MakeRoom().ok());
+  store_.SetPutStatus(absl::UnavailableError("the disk is gone"));
+  EXPECT_TRUE(absl::IsUnavailable(writer->Flush()));
+  store_.SetPutStatus(absl::OkStatus());
+  ASSERT_TRUE(writer->Flush().ok());
+  EXPECT_THAT(writer->TakeAcks(), IsEmpty());
+  ASSERT_TRUE(writer->Add(OwnedChunk(crash_, 0, 0).view()).ok()) << "sent again";
+  ASSERT_TRUE(writer->Flush().ok());
+  EXPECT_THAT(writer->TakeAcks(), ElementsAre(ChunkRange{0, 0, 1}));
 }
 
 // A log, what leads to it, and memory that it can be read without.

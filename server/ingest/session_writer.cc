@@ -16,14 +16,17 @@ constexpr uint64_t kFrameOverhead = 1024;
 constexpr size_t kMaxHeldChunks = 1024;
 // When no more than this part of flush_bytes is lacking, a pack may grow by as much.
 constexpr uint64_t kRest = 4;
+// Longer than that nothing stays set aside: a server that is killed has kept it from nobody, a device waits
+// no longer for its acknowledgement, and a segment is not kept open for it.
+constexpr absl::Duration kLongAside = absl::Seconds(10);
 
 std::string Where(const ReceivedChunk& chunk) {
   return absl::StrCat("region ", chunk.region, " chunk ", chunk.chunk);
 }
 
-uint64_t RawBytesOf(const PackInPieces& pack) {
+uint64_t RawBytesOf(const std::vector<PackEntry>& entries) {
   uint64_t bytes = 0;
-  for (const PackEntry& entry : pack.entries) bytes += entry.raw_size;
+  for (const PackEntry& entry : entries) bytes += entry.raw_size;
   return bytes;
 }
 
@@ -84,7 +87,7 @@ void SessionWriter::Hold(const PackEntry& entry, std::string stored) {
   builder_.Add(entry, std::move(stored));
   ledger_.Add(entry.region, entry.chunk, entry.digest);
   held_.emplace_back(entry.region, entry.chunk);
-  held_bytes_ += entry.stored_size;
+  memory_bytes_ += entry.stored_size;
   lacking_ -= std::min<uint64_t>(lacking_, entry.raw_size);
   deps_.budget->Take(entry.stored_size);
   deps_.metrics->ChunkReceived(entry.stored_size);
@@ -131,11 +134,17 @@ absl::Status SessionWriter::Reject(ChunkReject reason, absl::Status status) {
 }
 
 bool SessionWriter::full() const {
-  if (held_bytes_ == 0) return false;
-  return overfull() || held_bytes_ >= deps_.budget->PartOf(pack_bytes(), held_bytes_);
+  if (overfull() || aside_for_long()) return true;
+  return memory_bytes_ > 0 && memory_bytes_ >= deps_.budget->PartOf(pack_bytes(), memory_bytes_);
 }
 
-bool SessionWriter::overfull() const { return held_.size() >= kMaxHeldChunks || held_bytes_ >= pack_bytes(); }
+bool SessionWriter::overfull() const {
+  return held_.size() >= kMaxHeldChunks || held_bytes() >= pack_bytes();
+}
+
+bool SessionWriter::aside_for_long() const {
+  return !aside_.empty() && deps_.clock->Now() - aside_since_ >= kLongAside;
+}
 
 uint64_t SessionWriter::pack_bytes() const {
   // The rest of a crash waits for its end instead of costing a sync and a commit of its own.
@@ -143,21 +152,23 @@ uint64_t SessionWriter::pack_bytes() const {
   return limits_.flush_bytes + (lacking_ <= rest ? rest : 0);
 }
 
+absl::Status SessionWriter::MakeRoom() { return overfull() || aside_for_long() ? Flush() : SetAside(); }
+
 absl::Status SessionWriter::Flush() {
-  return FlushWith([this](const StoredPack& pack) { return AddPack(pack); });
+  return FlushWith([this](absl::Span<const StoredPack> packs) { return AddPacks(packs); });
 }
 
 absl::StatusOr<bool> SessionWriter::FlushAndFinish(const CrashId& fresh) {
-  if (builder_.empty() || !session_.crash.empty() || !Whole()) {
+  if (held_.empty() || !session_.crash.empty() || !Whole()) {
     RETURN_IF_ERROR(Flush());
     return false;
   }
   bool finished = false;
-  RETURN_IF_ERROR(FlushWith([&](const StoredPack& pack) {
+  RETURN_IF_ERROR(FlushWith([&](absl::Span<const StoredPack> packs) {
     const absl::Status status =
-        deps_.index->FinishWithPack(session_.id, pack_changes_, pack, fresh, BytesWith(pack.ref));
+        deps_.index->FinishWithPacks(session_.id, pack_changes_, packs, fresh, BytesWith(packs));
     finished = status.ok();
-    return absl::IsFailedPrecondition(status) ? AddPack(pack) : status;
+    return absl::IsFailedPrecondition(status) ? AddPacks(packs) : status;
   }));
   return finished;
 }
@@ -167,49 +178,72 @@ bool SessionWriter::Whole() const {
          ledger_.CheckRoots(session_.manifest).ok();
 }
 
-CrashBytes SessionWriter::BytesWith(const PackRef& last) const {
+CrashBytes SessionWriter::BytesWith(absl::Span<const StoredPack> last) const {
   CrashBytes bytes = BytesOfCrash(session_.manifest, ledger_);
-  bytes.stored = stored_bytes_ + last.size;
+  bytes.stored = stored_bytes_;
+  for (const StoredPack& pack : last) bytes.stored += pack.ref.size;
   return bytes;
 }
 
-absl::Status SessionWriter::FlushWith(absl::FunctionRef<absl::Status(const StoredPack&)> record) {
+absl::Status SessionWriter::SetAside() {
   if (builder_.empty()) return absl::OkStatus();
-  const PackInPieces pack = builder_.BuildInPieces(session_.id.value());
-  const absl::Status status = Store(pack, record);
+  PackInPieces pack = builder_.BuildInPieces(session_.id.value());
+  auto written = deps_.store->Write(pack.pieces());
+  const uint64_t bytes = memory_bytes_;
   GiveBack();
+  if (!written.ok()) {
+    Forget(pack.entries);
+    held_.resize(held_.size() - pack.entries.size());
+    return written.status();
+  }
+  const absl::Time now = deps_.clock->Now();
+  if (aside_.empty()) aside_since_ = now;
+  aside_bytes_ += bytes;
+  if (deps_.in_flight != nullptr) deps_.in_flight->Brought(session_.id, RawBytesOf(pack.entries), now);
+  aside_.push_back({*std::move(written), std::move(pack.entries)});
+  return absl::OkStatus();
+}
+
+absl::Status SessionWriter::FlushWith(Record record) {
+  if (held_.empty()) return absl::OkStatus();
+  const absl::Time start = deps_.clock->Now();
+  RETURN_IF_ERROR(SetAside());
+  const absl::Status status = Store(record, start);
   if (status.ok()) {
     for (const auto& [region, chunk] : held_) AppendChunk(&acks_, region, chunk);
   } else {
-    Forget(pack.entries);
+    for (const Aside& aside : aside_) Forget(aside.entries);
   }
+  aside_.clear();
+  aside_bytes_ = 0;
   held_.clear();
   return status;
 }
 
-absl::Status SessionWriter::Store(const PackInPieces& pack,
-                                  absl::FunctionRef<absl::Status(const StoredPack&)> record) {
-  const absl::Time start = deps_.clock->Now();
-  // Durable first: a row must never point at bytes that a power cut can take.
-  ASSIGN_OR_RETURN(const PackRef ref, deps_.store->PutPieces(pack.pieces()));
-  RETURN_IF_ERROR(record({.ref = ref, .entries = pack.entries}));
-  stored_bytes_ += ref.size;
-  const absl::Time end = deps_.clock->Now();
-  deps_.metrics->PackWritten(ref.size, end - start);
-  if (deps_.in_flight != nullptr) {
-    deps_.in_flight->Took(ServerPart::kStore, end - start, end);
-    deps_.in_flight->Brought(session_.id, RawBytesOf(pack), end);
+absl::Status SessionWriter::Store(Record record, absl::Time start) {
+  std::vector<StoredPack> packs;
+  uint64_t bytes = 0;
+  for (const Aside& aside : aside_) {
+    // Durable first: a row must never point at bytes that a power cut can take.
+    RETURN_IF_ERROR(aside.written->Sync());
+    packs.push_back({.ref = aside.written->ref(), .entries = aside.entries});
+    bytes += aside.written->ref().size;
   }
+  RETURN_IF_ERROR(record(packs));
+  stored_bytes_ += bytes;
+  const absl::Time end = deps_.clock->Now();
+  deps_.metrics->PacksWritten(packs.size(), bytes, end - start);
+  if (deps_.in_flight != nullptr) deps_.in_flight->Took(ServerPart::kStore, end - start, end);
   return absl::OkStatus();
 }
 
-absl::Status SessionWriter::AddPack(const StoredPack& pack) {
+absl::Status SessionWriter::AddPacks(absl::Span<const StoredPack> packs) {
   const absl::Time now = deps_.clock->Now();
-  const absl::Status added = deps_.index->AddPack(session_.id, pack, now, now + limits_.session_ttl);
+  const absl::Status added = deps_.index->AddPacks(session_.id, packs, now, now + limits_.session_ttl);
   if (absl::IsFailedPrecondition(added)) {
     return absl::AbortedError("the session was finished by another stream");
   }
-  if (added.ok()) ++pack_changes_;
+  if (added.ok()) pack_changes_ += packs.size();
   return added;
 }
 
@@ -221,8 +255,8 @@ void SessionWriter::Forget(const std::vector<PackEntry>& entries) {
 }
 
 void SessionWriter::GiveBack() {
-  deps_.budget->Give(held_bytes_);
-  held_bytes_ = 0;
+  deps_.budget->Give(memory_bytes_);
+  memory_bytes_ = 0;
 }
 
 }  // namespace corefleet

@@ -2,12 +2,15 @@
 #define COREFLEET_SERVER_INGEST_SESSION_WRITER_H_
 
 #include <cstdint>
+#include <memory>
 #include <utility>
 #include <vector>
 
 #include "absl/functional/function_ref.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "absl/time/time.h"
+#include "absl/types/span.h"
 #include "base/clock.h"
 #include "core/bytes/byte_view.h"
 #include "server/admission/bytes_in_flight.h"
@@ -34,11 +37,18 @@ struct ReceivedChunk {
 
 // Takes the chunks of one stream: verifies them, gathers them into packs, makes the packs durable.
 //
-//   Add(chunk) ... until full(), or the device waits;  Flush();  TakeAcks() -> send
+//   Add(chunk) ...; while full(): MakeRoom();  when the device waits: Flush();  TakeAcks() -> send
+//
+// What is verified is held until it is durable: in memory, or set aside, which is written as a pack that
+// nothing has synced and no row names. Setting aside costs a write, making durable a sync and a transaction;
+// so a crowd of slow streams, for all of whose packs there is no memory, costs the server many writes and few
+// syncs.
 //
 // After an error of Add what was verified before is still held: Flush it, and nothing of the device's work is
-// lost. After an error of Flush what was held is gone and not acknowledged: the device sends it again. Blocks
-// in OpenWriter, Add (inflates, hashes) and Flush (sync, database). One owner at a time.
+// lost. After an error of Flush or MakeRoom what was in memory is gone and not acknowledged; what was set
+// aside may still be held when the store took no more, so Flush once more: what that does not acknowledge the
+// device sends again. Blocks in OpenWriter, Add (inflates, hashes), MakeRoom (write, and as Flush) and Flush
+// (sync, database). One owner at a time.
 class SessionWriter {
  public:
   struct Dependencies {
@@ -67,12 +77,16 @@ class SessionWriter {
   const SessionId& session() const { return session_.id; }
   const DeviceId& device() const { return session_.device; }
 
-  // True when what is held should be flushed once all is added that is in memory anyway.
+  // True when MakeRoom should be called once all is added that is in memory anyway.
   bool full() const;
   // True when no more may be held: a pack is as large as packs are, whatever others hold.
   bool overfull() const;
-  // As they will be stored. 0 when nothing is held.
-  uint64_t held_bytes() const { return held_bytes_; }
+  // As they will be stored, in memory and set aside. 0 when nothing is held.
+  uint64_t held_bytes() const { return memory_bytes_ + aside_bytes_; }
+
+  // Gives back the memory of what is held: makes durable what is a pack as large as packs are, or what was
+  // set aside long ago, and sets the rest aside. Codes: Flush's.
+  absl::Status MakeRoom();
 
   // Makes durable what is held. Nothing is acknowledged unless it returns OK.
   //   UNAVAILABLE, UNKNOWN  the store or the database does not answer
@@ -82,7 +96,7 @@ class SessionWriter {
   absl::Status Flush();
 
   // Flush, and in the same step the session becomes the crash `fresh`, when what is held is all that lacked
-  // and the session was never a crash: the pack is recorded and the crash made in one transaction. False, and
+  // and the session was never a crash: packs are recorded and the crash made in one transaction. False, and
   // all is as after Flush: it was not so, or somebody else has changed the session, and Ingestor::Finish has
   // to look at it. Codes: Flush's.
   absl::StatusOr<bool> FlushAndFinish(const CrashId& fresh);
@@ -94,19 +108,28 @@ class SessionWriter {
   std::vector<ChunkRange> TakeAcks() { return std::exchange(acks_, {}); }
 
  private:
+  // A pack that is written and not yet durable.
+  struct Aside {
+    std::unique_ptr<WrittenPack> written;
+    std::vector<PackEntry> entries;
+  };
+  using Record = absl::FunctionRef<absl::Status(absl::Span<const StoredPack>)>;
+
   // Bytes at which what is held is a pack.
   uint64_t pack_bytes() const;
+  bool aside_for_long() const;
   absl::Status CheckBounds(const ReceivedChunk& chunk) const;
   absl::Status CheckEncoding(const ReceivedChunk& chunk) const;
   absl::Status Reject(ChunkReject reason, absl::Status status);
   void Hold(const PackEntry& entry, std::string stored);
   // Whether what is durable and held makes the crash that was announced, as far as it is wanted.
   bool Whole() const;
-  CrashBytes BytesWith(const PackRef& last) const;
-  // Makes the pack that is gathered durable, lets `record` write it down, and acknowledges it.
-  absl::Status FlushWith(absl::FunctionRef<absl::Status(const StoredPack&)> record);
-  absl::Status Store(const PackInPieces& pack, absl::FunctionRef<absl::Status(const StoredPack&)> record);
-  absl::Status AddPack(const StoredPack& pack);
+  CrashBytes BytesWith(absl::Span<const StoredPack> last) const;
+  absl::Status SetAside();
+  // Makes durable what is set aside, lets `record` write it down, and acknowledges it.
+  absl::Status FlushWith(Record record);
+  absl::Status Store(Record record, absl::Time start);
+  absl::Status AddPacks(absl::Span<const StoredPack> packs);
   void Forget(const std::vector<PackEntry>& entries);
   void GiveBack();
 
@@ -118,9 +141,13 @@ class SessionWriter {
   uint64_t stored_bytes_ = 0;  // of its packs
   uint64_t lacking_ = 0;  // raw bytes that are wanted and neither durable nor held; a little more or less
                           // when the device brings what is not wanted
-  PackBuilder builder_;
-  std::vector<std::pair<uint32_t, uint64_t>> held_;  // region and chunk of what builder_ has
-  uint64_t held_bytes_ = 0;
+  PackBuilder builder_;   // in memory
+  uint64_t memory_bytes_ = 0;
+  std::vector<Aside> aside_;
+  uint64_t aside_bytes_ = 0;
+  absl::Time aside_since_;
+  std::vector<std::pair<uint32_t, uint64_t>>
+      held_;  // region and chunk of what is set aside, then of builder_
   std::vector<ChunkRange> acks_;
 };
 

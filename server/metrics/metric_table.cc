@@ -26,10 +26,12 @@ constexpr MetricSpec kTable[] = {
      "`conflict`: "
      "the session has this chunk with another digest."},
     {"corefleet_packs_written_total", kCounter, "packs", "",
-     "Packs that became durable and were recorded. Each one is a sync, perhaps shared, and a transaction."},
+     "Packs that became durable and were recorded. Those of a stream that were set aside share a sync and a "
+     "transaction, and streams may share a sync."},
     {"corefleet_pack_bytes_written_total", kCounter, "bytes", "", "Bytes of these packs."},
     {"corefleet_pack_write_seconds", kHistogram, "seconds", "",
-     "From a pack's last chunk to its acknowledgement: the store's sync and the index's transaction."},
+     "Making the packs of a stream durable: the last one's write, the store's sync, the index's "
+     "transaction."},
     {"corefleet_crashes_received_total", kCounter, "crashes", "",
      "Crashes that became durable, whole or in part."},
     {"corefleet_sessions_expired_total", kCounter, "sessions", "",

@@ -77,7 +77,7 @@ TEST(ServerMetricsTest, CountsByClosedLabels) {
   metrics.SessionsExpired(3);
   metrics.ChunkReceived(100);
   metrics.ChunkRejected(ChunkReject::kCrc);
-  metrics.PackWritten(4096, absl::Milliseconds(3));
+  metrics.PacksWritten(1, 4096, absl::Milliseconds(3));
   metrics.Analyzed(AnalysisOutcome::kStored, absl::Milliseconds(5));
   metrics.RpcDone("GetCrash", absl::StatusCode::kNotFound, absl::Milliseconds(1));
   metrics.RpcDone("a method that a client made up", absl::StatusCode::kOk, absl::Milliseconds(1));

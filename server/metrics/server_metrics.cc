@@ -287,8 +287,8 @@ void ServerMetrics::ChunkRejected(ChunkReject reason) {
   families_->chunk_rejects[static_cast<int>(reason)]->Increment();
 }
 
-void ServerMetrics::PackWritten(uint64_t bytes, absl::Duration took) {
-  families_->packs_written->Increment();
+void ServerMetrics::PacksWritten(uint64_t packs, uint64_t bytes, absl::Duration took) {
+  families_->packs_written->Increment(packs);
   families_->pack_bytes_written->Increment(bytes);
   families_->pack_write_seconds->Observe(absl::ToDoubleSeconds(took));
 }

@@ -25,7 +25,7 @@ class ServerMetrics final : public IngestMetrics, public AnalysisMetrics, public
   void SessionBegun(BeginOutcome outcome) override;
   void ChunkReceived(uint64_t bytes) override;
   void ChunkRejected(ChunkReject reason) override;
-  void PackWritten(uint64_t bytes, absl::Duration took) override;
+  void PacksWritten(uint64_t packs, uint64_t bytes, absl::Duration took) override;
   void CrashReceived() override;
   void SessionsExpired(int64_t count) override;
 

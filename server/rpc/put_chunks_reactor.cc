@@ -17,6 +17,10 @@ namespace {
 // Ranges that may wait to be written before the stream stops reading: about 64 KiB of them.
 constexpr size_t kMaxWaitingAcks = 4096;
 
+// What a stream may inflate and hash before others get their turn at the verifiers, in raw bytes: an ordinary
+// message has less, and takes a millisecond or two. A message of small frames inflates to a thousand chunks.
+constexpr uint64_t kTurnBytes = 1 << 20;
+
 // The wire has no other word for it, and a device that does not know it comes back as after any break.
 absl::Status SupplantedStatus() {
   return absl::AbortedError(
@@ -96,30 +100,41 @@ void PutChunksReactor::Open() {
 }
 
 void PutChunksReactor::Verify() {
-  if (absl::Status status = CatchAll([&] { return VerifyChunks(); }); !status.ok()) {
+  bool done = false;
+  const absl::Status status = CatchAll([&]() -> absl::Status {
+    ASSIGN_OR_RETURN(done, VerifyChunks());
+    return absl::OkStatus();
+  });
+  if (!status.ok()) {
     // What was verified before it is made durable, which may wait.
     rim_->pool()->Run([self = self_, status] { self->EndInput(status); });
     return;
   }
+  if (!done) return Post(rim_->verifiers(), &PutChunksReactor::Verify);
   AfterVerifying();
 }
 
 // The message is in memory until its last chunk is stored, so that others hold much is no reason to make
 // several packs of it: many slow devices would cost a sync and a transaction for each chunk.
-absl::Status PutChunksReactor::VerifyChunks() {
+absl::StatusOr<bool> PutChunksReactor::VerifyChunks() {
   if (next_chunk_ == 0) RETURN_IF_ERROR(CheckRequest());
+  uint64_t turn = 0;
   while (next_chunk_ < request_.chunks_size() && !writer_->overfull()) {
-    RETURN_IF_ERROR(writer_->Add(TakeFromProto(request_.mutable_chunks(next_chunk_++))));
+    if (turn >= kTurnBytes) return false;
+    ReceivedChunk chunk = TakeFromProto(request_.mutable_chunks(next_chunk_++));
+    turn += chunk.raw_size;
+    RETURN_IF_ERROR(writer_->Add(std::move(chunk)));
   }
-  return absl::OkStatus();
+  return true;
 }
 
 void PutChunksReactor::AfterVerifying() {
   const bool chunks_left = next_chunk_ < request_.chunks_size();
-  if (chunks_left || writer_->full() || request_.finish()) {
+  const bool flush = request_.flush() && writer_->held_bytes() > 0;
+  if (chunks_left || request_.finish() || (!flush && writer_->full())) {
     return Post(rim_->pool(), &PutChunksReactor::Store);
   }
-  if (!request_.flush() || writer_->held_bytes() == 0) return EndStep();
+  if (!flush) return EndStep();
   const absl::Duration pause = pace_.Ask(writer_->held_bytes(), rim_->clock()->Now());
   if (pause > absl::ZeroDuration()) return StoreAfter(pause);
   Post(rim_->pool(), &PutChunksReactor::Store);
@@ -138,7 +153,8 @@ void PutChunksReactor::Store() {
   const bool chunks_left = next_chunk_ < request_.chunks_size();
   // What ends the crash is made durable with the crash.
   if (request_.finish() && !chunks_left) return EndInput(CatchAll([&] { return FinishCrash(); }));
-  const absl::Status status = CatchAll([&] { return writer_->Flush(); });
+  const bool flush = request_.flush() && !chunks_left;
+  const absl::Status status = CatchAll([&] { return flush ? writer_->Flush() : writer_->MakeRoom(); });
   if (!status.ok()) return EndInput(status);
   if (chunks_left) return Post(rim_->verifiers(), &PutChunksReactor::Verify);
   EndStep();

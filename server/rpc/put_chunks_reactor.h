@@ -12,6 +12,7 @@
 
 #include "absl/base/thread_annotations.h"
 #include "absl/status/status.h"
+#include "absl/status/statusor.h"
 #include "absl/synchronization/mutex.h"
 #include "absl/time/time.h"
 #include "corefleet/v1/ingest.grpc.pb.h"
@@ -76,7 +77,8 @@ class PutChunksReactor final : public grpc::ServerBidiReactor<v1::PutChunksReque
   void EndInput(const absl::Status& status);
   // Those that compute.
   void Verify();
-  absl::Status VerifyChunks();
+  // Whether there are no more that may be verified now. False: its turn is over.
+  absl::StatusOr<bool> VerifyChunks();
   // What comes after all chunks of a message, or some of them, have been verified.
   void AfterVerifying();
   void StoreAfter(absl::Duration pause);
