@@ -12,14 +12,14 @@ class CrowdChapter:
             return
         b4 = self.found["isolation"]
         slow = b4["slow"].get("offered") or self.settings.slow_devices
-        alone = b4["alone"]["offered_ms"]["p99"]
+        alone = (b4["alone"]["offered_ms"]["p99"] + b4["alone_after"]["offered_ms"]["p99"]) / 2
         self.rows.append((f"B4: server memory with {slow} slow uploads of {self.settings.slow_plan} at 64 KiB/s, TLS",
                           f"**{b4['with_slow']['peak_mib'] / 120:.2f}**", f"{b4['with_slow']['peak_mib']:.0f} MiB", "120 MiB",
                           f"under 120 MiB: {met(b4['with_slow']['peak_mib'] < 120)}"))
         for key, name in (("with_slow", "slow ones"), ("with_hostile", "slow and hostile ones")):
             ratio = b4[key]["offered_ms"]["p99"] / max(alone, 0.001)
             self.rows.append((f"B4: p99 of fast devices beside {name}", f"**{ratio:.2f}**", f"{b4[key]['offered_ms']['p99']:.0f} ms",
-                              f"{alone:.0f} ms alone", f"within 2x: {met(ratio <= 2)}"))
+                              f"{alone:.0f} ms alone, mean of before and after", f"within 2x: {met(ratio <= 2)}"))
 
     def _isolation_section(self):
         if "isolation" not in self.found:
@@ -29,14 +29,16 @@ class CrowdChapter:
                  f"20 fast devices bring {b4['fast_rate']:.0f} crashes of 2 MiB a second together, a quarter of what the server could take: "
                  "alone; beside slow uploads, each over a link of 64 KiB/s; and beside slow and 12 hostile ones. All share the server's cores; the "
                  "slow and the hostile ones have a lower priority (nice 10) than those that measure. "
+                 "*Stolen* is the part of the cores' time that the host gave to other guests meanwhile. "
                  f"Idle, corefleetd has {b4['idle_mib']:.0f} MiB.", "",
-                 "| phase | fast crashes/s | p50 ms | p99 ms | p99.9 ms | server peak MiB | threads | descriptors | slow ones still there |",
-                 "|---|---|---|---|---|---|---|---|---|"]
-        for key, name in (("alone", "alone"), ("with_slow", "slow"), ("with_hostile", "slow and hostile")):
+                 "| phase | fast crashes/s | p50 ms | p99 ms | p99.9 ms | stolen | server peak MiB | threads | descriptors | slow ones still there |",
+                 "|---|---|---|---|---|---|---|---|---|---|"]
+        for key, name in (("alone", "alone, before"), ("with_slow", "slow"), ("with_hostile", "slow and hostile"),
+                          ("alone_after", "alone, after")):
             row = b4[key]
             q = row["offered_ms"]
             lines.append(f"| {name} | {row['crashes_per_s']:.1f} | {q['p50']:.0f} | {q['p99']:.0f} | {q['p999']:.0f} | "
-                         f"{row['peak_mib']:.0f} | {row['threads']} | {row['descriptors']} | {row.get('slow_still_running', '')} |")
+                         f"{100 * row['stolen']:.0f}% | {row['peak_mib']:.0f} | {row['threads']} | {row['descriptors']} | {row.get('slow_still_running', '')} |")
         slow = b4["slow"]
         lines += ["", f"Slow uploads stored: {slow.get('stored')} of {slow.get('offered')}, {slow.get('breaks')} streams broke. "
                   "How the attacks ended: " + ", ".join(f"{what} ({count})" for what, count in b4["attacks"].items()) + ".", ""]
