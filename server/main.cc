@@ -165,6 +165,9 @@ absl::Status Serve(const ServerOptions& options, const sigset_t& stop_signals) {
                      .admission = admission->admission(),
                      .refusals = admission->refusals()},
                     limits);
+  if (const absl::Status recalled = ingestor.Recall(); !recalled.ok()) {
+    Log(LogLevel::kWarning, "open uploads are not recalled", {{"why", recalled.ToString()}});
+  }
   const SessionExpiry session_expiry(index, &ingestor, clock, &metrics);
   // Begins with what the last run left behind, beside the first uploads.
   Reconciler reconciler({.index = index, .store = store, .clock = clock, .metrics = &metrics},

@@ -75,6 +75,14 @@ struct Session {
   uint64_t pack_changes = 0;
 };
 
+// Whose crash a session brings, and which. There is one session of each.
+struct SessionKey {
+  DeviceId device;
+  CrashUid uid;
+
+  friend bool operator==(const SessionKey&, const SessionKey&) = default;
+};
+
 struct BeginResult {
   Session session;
   bool created = false;  // false: it was there already, open or complete
@@ -304,6 +312,9 @@ class CrashIndex {
   // Open sessions with packs and without a crash that expired before `now`: a part of a crash is still a
   // crash, and the caller makes one of each. Those first that expired first, at most `limit`.
   virtual absl::StatusOr<std::vector<SessionId>> ExpiredWithPacks(absl::Time now, int64_t limit) = 0;
+
+  // Of which crashes there are open sessions: the `limit` of them that expire last, the last one first.
+  virtual absl::StatusOr<std::vector<SessionKey>> OpenSessions(int64_t limit) = 0;
 
   // Counts offers that were refused, and nothing else of them is kept.
   virtual absl::Status AddRefusals(const std::vector<ReasonCount>& refused) = 0;

@@ -61,6 +61,14 @@ absl::StatusOr<SessionStatus> Ingestor::Begin(const DeviceCaller& caller, const 
   return result;
 }
 
+absl::Status Ingestor::Recall() {
+  ASSIGN_OR_RETURN(const std::vector<SessionKey> open,
+                   deps_.index->OpenSessions(static_cast<int64_t>(known_.capacity())));
+  // Those that are forgotten first when there are more are those that would expire first.
+  for (auto key = open.rbegin(); key != open.rend(); ++key) known_.Add(key->device, key->uid);
+  return absl::OkStatus();
+}
+
 std::optional<absl::Status> Ingestor::RefuseAtOnce(const DeviceCaller& caller, const CrashOffer& offer) {
   if (!busy()) return std::nullopt;
   // What breaks a rule hears that, however busy the server is: it need not come back.

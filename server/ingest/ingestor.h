@@ -89,13 +89,17 @@ class Ingestor {
   // With each of these RefusedBy says more.
   absl::StatusOr<SessionStatus> Begin(const DeviceCaller& caller, const CrashOffer& offer);
 
+  // Looks up which sessions are open, from before this server started, so that none of them is turned away by
+  // RefuseAtOnce. Call it before the first device calls; without it, or when it fails, they may be.
+  absl::Status Recall();
+
   // Somebody was kept out within the last seconds: RefuseAtOnce is worth a question. Never blocks.
   bool busy() const {
     return deps_.admission != nullptr && deps_.admission->in_flight()->binding(deps_.clock->Now());
   }
   // The refusal that Begin would give while the server has no room, without a question to the database, so
   // that thousands who come at once cost little: RESOURCE_EXHAUSTED. None: Begin has to decide. Never blocks.
-  // Of a session that this server has not seen, from before it started or of another server on the same
+  // Of a session that this server has neither seen nor recalled, as one of another server on the same
   // database, it knows nothing: such a device may be sent away once, with an honest delay, and Begin looks
   // when it comes back. Never lets anything in.
   std::optional<absl::Status> RefuseAtOnce(const DeviceCaller& caller, const CrashOffer& offer);

@@ -285,6 +285,19 @@ TEST_F(BusyIngestorTest, RefusesWithoutTheDatabaseAndCountsIt) {
   EXPECT_EQ(index_.Account()->Difference(), 0);
 }
 
+TEST_F(BusyIngestorTest, OpenSessionsFromBeforeTheStartAreRecalled) {
+  const auto begun = index_.BeginSession(DeviceId("pixel-7"), crash_.manifest, "", SessionTerms(),
+                                         SessionId("before"), clock_.Now(), clock_.Now() + absl::Hours(1));
+  ASSERT_TRUE(begun.ok()) << begun.status();
+  EXPECT_TRUE(AtOnce(crash_)) << "nothing is known of it";
+  index_.SetStatus(absl::UnavailableError("no answer"));
+  EXPECT_TRUE(absl::IsUnavailable(ingestor_.Recall()));
+  index_.SetStatus(absl::OkStatus());
+  ASSERT_TRUE(ingestor_.Recall().ok());
+  EXPECT_FALSE(AtOnce(crash_));
+  EXPECT_TRUE(AtOnce(AnnouncedCrash({"another"})));
+}
+
 TEST_F(BusyIngestorTest, WhoComesInTurnIsLookedUp) {
   const auto refused = AtOnce(crash_);
   ASSERT_TRUE(refused && refused->delay);

@@ -15,12 +15,14 @@
 namespace corefleet {
 
 // Of which crashes this server has seen a session, open or complete, so that it need not ask the database
-// before it turns away others. It knows some and not all: not those from before it started, nor those of
-// another server on the same database, nor more than the last `capacity`. So nothing but a delay may rest on
-// it. About 20 bytes each. Thread-safe.
+// before it turns away others. It knows some and not all: not those that ended before it started, nor those
+// of another server on the same database, nor more than the last `capacity`. So nothing but a delay may rest
+// on it. About 20 bytes each. Thread-safe.
 class KnownSessions {
  public:
   explicit KnownSessions(size_t capacity = 100'000) : capacity_(capacity) {}
+
+  size_t capacity() const { return capacity_; }
 
   void Add(const DeviceId& device, const CrashUid& uid) {
     const uint64_t key = KeyOf(device, uid);

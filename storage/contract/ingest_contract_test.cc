@@ -229,6 +229,23 @@ TEST_P(IngestTest, ManyLastPacksAtOnceMakeOneCrashEach) {
   EXPECT_EQ(Account().accepted, static_cast<uint64_t>(kSessions));
 }
 
+TEST_P(IngestTest, OpenSessionsTheLastToExpireFirst) {
+  EXPECT_TRUE(index_->OpenSessions(10)->empty());
+  std::vector<SessionKey> keys;
+  for (const int number : {1, 2, 3}) {
+    const Session session = Begin(number)->session;
+    keys.push_back({session.device, session.uid});
+    if (number == 2) {
+      ASSERT_TRUE(index_->FinishSession(session.id, FreshCrash(), 1, 1).ok());
+    } else {
+      ASSERT_TRUE(index_->AddPacks(session.id, {PackNumber(number)}, kNow, kNow + (10 + number) * kDay).ok());
+    }
+  }
+  EXPECT_EQ(*index_->OpenSessions(10), (std::vector<SessionKey>{keys[2], keys[0]})) << "a crash has none";
+  EXPECT_EQ(*index_->OpenSessions(1), std::vector<SessionKey>{keys[2]});
+  EXPECT_TRUE(index_->OpenSessions(-1)->empty());
+}
+
 TEST_P(IngestTest, PacksThatWereSetAsideAreAddedTogether) {
   const SessionId id = Begin(1)->session.id;
   const std::vector<StoredPack> both = {PackNumber(3), PackNumber(1)};

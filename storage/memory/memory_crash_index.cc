@@ -306,6 +306,21 @@ absl::StatusOr<int64_t> MemoryCrashIndex::ExpireSessions(absl::Time now, int64_t
   return static_cast<int64_t>(gone.size());
 }
 
+absl::StatusOr<std::vector<SessionKey>> MemoryCrashIndex::OpenSessions(int64_t limit) {
+  absl::MutexLock lock(&mutex_);
+  RETURN_IF_ERROR(status_);
+  std::vector<const Session*> open;
+  for (const auto& [id, record] : sessions_) {
+    if (record.session.state == SessionState::kOpen) open.push_back(&record.session);
+  }
+  std::stable_sort(open.begin(), open.end(),
+                   [](const Session* a, const Session* b) { return a->expires_at > b->expires_at; });
+  open.resize(std::min<size_t>(open.size(), std::max<int64_t>(0, limit)));
+  std::vector<SessionKey> keys;
+  for (const Session* session : open) keys.push_back({session->device, session->uid});
+  return keys;
+}
+
 absl::StatusOr<std::vector<SessionId>> MemoryCrashIndex::ExpiredWithPacks(absl::Time now, int64_t limit) {
   absl::MutexLock lock(&mutex_);
   RETURN_IF_ERROR(status_);

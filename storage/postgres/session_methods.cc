@@ -306,6 +306,18 @@ absl::Status PostgresCrashIndex::Impl::CloseExpired(absl::Time now, int64_t limi
   return absl::OkStatus();
 }
 
+absl::StatusOr<std::vector<SessionKey>> PostgresCrashIndex::OpenSessions(int64_t limit) {
+  std::vector<SessionKey> keys;
+  RETURN_IF_ERROR(impl_->Alone([&](pqxx::transaction_base& transaction) {
+    keys.clear();
+    for (const pqxx::row& row : transaction.exec_prepared(sql::kOpenSessions, std::max<int64_t>(0, limit))) {
+      keys.push_back({DeviceId(row[0].as<std::string>()), CrashUid(row[1].as<std::string>())});
+    }
+    return absl::OkStatus();
+  }));
+  return keys;
+}
+
 absl::StatusOr<std::vector<SessionId>> PostgresCrashIndex::ExpiredWithPacks(absl::Time now, int64_t limit) {
   std::vector<SessionId> ids;
   RETURN_IF_ERROR(impl_->Alone([&](pqxx::transaction_base& transaction) {

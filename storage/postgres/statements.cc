@@ -261,6 +261,10 @@ const std::vector<Statement>& Statements() {
        "  AND EXISTS (SELECT 1 FROM session_pack p WHERE p.session = s.id)"
        " ORDER BY s.expires_at LIMIT $2"},
 
+      // 1 limit -> device, uid
+      {sql::kOpenSessions,
+       "SELECT device, uid FROM ingest_session WHERE state = 0 ORDER BY expires_at DESC LIMIT $1"},
+
       // 1 what, 2 reasons, 3 counts: arrays of one length, sorted
       {sql::kAddCounts,
        CountRows("w", "reason", "n",

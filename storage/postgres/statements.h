@@ -42,6 +42,7 @@ inline constexpr char kLockReopened[] = "lock_reopened";
 inline constexpr char kExpiredReopened[] = "expired_reopened";
 inline constexpr char kLockExpired[] = "lock_expired";
 inline constexpr char kForgetEmpty[] = "forget_empty";
+inline constexpr char kOpenSessions[] = "open_sessions";
 inline constexpr char kExpiredWithPacks[] = "expired_with_packs";
 inline constexpr char kAddCounts[] = "add_counts";
 inline constexpr char kLossesGrown[] = "losses_grown";

@@ -117,6 +117,11 @@ absl::StatusOr<int64_t> FaultyIndex::ExpireSessions(absl::Time now, int64_t limi
   return Write([=, this] { return real_->ExpireSessions(now, limit, reason); });
 }
 
+absl::StatusOr<std::vector<SessionKey>> FaultyIndex::OpenSessions(int64_t limit) {
+  RETURN_IF_ERROR(Reading());
+  return real_->OpenSessions(limit);
+}
+
 absl::StatusOr<std::vector<SessionId>> FaultyIndex::ExpiredWithPacks(absl::Time now, int64_t limit) {
   RETURN_IF_ERROR(Reading());
   return real_->ExpiredWithPacks(now, limit);

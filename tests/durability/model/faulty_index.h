@@ -65,6 +65,7 @@ class FaultyIndex final : public CrashIndex {
   absl::Status AbandonSession(const SessionId& id, const std::string& reason) override;
   absl::StatusOr<int64_t> ExpireSessions(absl::Time now, int64_t limit, const std::string& reason) override;
   absl::StatusOr<std::vector<SessionId>> ExpiredWithPacks(absl::Time now, int64_t limit) override;
+  absl::StatusOr<std::vector<SessionKey>> OpenSessions(int64_t limit) override;
   absl::Status AddRefusals(const std::vector<ReasonCount>& refused) override;
   absl::Status ReportLosses(const DeviceId& device, const std::string& epoch,
                             const std::vector<ReasonCount>& lost, absl::Time now) override;
