@@ -27,7 +27,7 @@ std::vector<uint8_t> Bytes(const ByteSource& source) { return *ReadBytes(source,
 
 std::string Text(const ByteSource& source) {
   const std::vector<uint8_t> bytes = Bytes(source);
-  return std::string(bytes.begin(), bytes.end());
+  return std::string(reinterpret_cast<const char*>(bytes.data()), bytes.size());
 }
 
 RegionSet Without(RegionSet set, const std::string& file) {
@@ -35,6 +35,27 @@ RegionSet Without(RegionSet set, const std::string& file) {
                                    [&](const Region& r) { return r.file_name == file; }),
                     set.regions.end());
   return set;
+}
+
+// Where two texts of one length differ: how often, and where first. Equal blocks are compared by memcmp:
+// tests are compiled without optimization, and a byte at a time this was nine tenths of this file's time.
+struct Difference {
+  size_t bytes = 0;
+  size_t first = std::string::npos;
+};
+
+Difference DifferenceOf(absl::string_view left, absl::string_view right) {
+  constexpr size_t kBlock = 4096;
+  Difference found;
+  for (size_t block = 0; block < left.size(); block += kBlock) {
+    if (left.substr(block, kBlock) == right.substr(block, kBlock)) continue;
+    const size_t end = std::min(block + kBlock, left.size());
+    for (size_t i = block; i < end; ++i) {
+      if (left[i] == right[i]) continue;
+      if (found.bytes++ == 0) found.first = i;
+    }
+  }
+  return found;
 }
 
 struct OpenCore {
@@ -124,12 +145,10 @@ TEST(CorpusExportTest, AMissingRegionIsZerosInItsPlaceInConcat) {
       const std::string& whole = crash.file("expected_core.elf");
       const std::string holed = Text(**file);
       ASSERT_EQ(holed.size(), whole.size()) << crash.name << " " << name;
-      const auto [left, right] = std::mismatch(whole.begin(), whole.end(), holed.begin());
-      size_t different = 0;
-      for (size_t i = 0; i < whole.size(); ++i) different += whole[i] != holed[i];
-      EXPECT_LE(different, bytes.size()) << crash.name << " " << name;
-      if (left != whole.end()) {
-        EXPECT_EQ(*right, '\0') << crash.name << " " << name;
+      const Difference different = DifferenceOf(whole, holed);
+      EXPECT_LE(different.bytes, bytes.size()) << crash.name << " " << name;
+      if (different.bytes != 0) {
+        EXPECT_EQ(holed[different.first], '\0') << crash.name << " " << name;
       }
     }
   }

@@ -19,9 +19,10 @@ struct Truth {
   std::string what;
 };
 
-// What each file of a case really is, by file name: its place in memory. Header and VMCOREINFO have none.
-std::map<std::string, Truth> TruthOf(const CorpusCase& crash) {
-  std::map<std::string, Truth> truth;
+using Truths = std::map<std::string, Truth>;
+
+Truths ReadTruth(const CorpusCase& crash) {
+  Truths truth;
   const nlohmann::json file = nlohmann::json::parse(crash.file("regions.json"));
   for (const auto& region : file["regions"]) {
     if (region["file"].is_null() || region["vaddr"].is_null()) continue;
@@ -31,6 +32,16 @@ std::map<std::string, Truth> TruthOf(const CorpusCase& crash) {
     truth[region["file"]] = {number("paddr"), number("vaddr"), region["size"], region["id"], region["what"]};
   }
   return truth;
+}
+
+// What each file of a case really is, by file name: its place in memory. Header and VMCOREINFO have none.
+// Read once: hundreds of images are held against one case's truth, and its JSON takes longer than to
+// reassemble one.
+const Truths& TruthOf(const CorpusCase& crash) {
+  static auto* const truths = new std::map<std::string, Truths>();
+  auto known = truths->find(crash.name);
+  if (known == truths->end()) known = truths->emplace(crash.name, ReadTruth(crash)).first;
+  return known->second;
 }
 
 const std::vector<CorpusCase>& Corpus() {
@@ -56,7 +67,7 @@ std::string Defects(const CoreImage& image) {
 // Checks that every segment that has a region has the right one. Returns how many have.
 size_t ExpectAllInPlace(const CorpusCase& crash, const RegionSet& set, const CoreImage& image,
                         const std::map<std::string, std::string>& real_name = {}) {
-  const std::map<std::string, Truth> truth = TruthOf(crash);
+  const Truths& truth = TruthOf(crash);
   size_t placed = 0;
   for (const Segment& segment : image.segments) {
     if (!segment.region) continue;
@@ -132,7 +143,7 @@ TEST_P(CorpusTest, OrderOfArrivalMeansNothing) {
 TEST_P(CorpusTest, OneFileMissingMovesNoOther) {
   for (const CorpusCase& crash : Corpus()) {
     const RegionSet whole = RegionsOf(crash, GetParam());
-    const std::map<std::string, Truth> truth = TruthOf(crash);
+    const Truths& truth = TruthOf(crash);
     for (const Region& region : whole.regions) {
       if (region.kind != RegionKind::kMemory) continue;
       SCOPED_TRACE(crash.name + " without " + region.file_name);
@@ -160,7 +171,7 @@ TEST_P(CorpusTest, OneFileMissingMovesNoOther) {
 TEST_P(CorpusTest, OneFileCutShortKeepsItsPlace) {
   for (const CorpusCase& crash : Corpus()) {
     const RegionSet whole = RegionsOf(crash, GetParam());
-    const std::map<std::string, Truth> truth = TruthOf(crash);
+    const Truths& truth = TruthOf(crash);
     for (size_t i = 0; i < whole.regions.size(); ++i) {
       const auto here = truth.find(whole.regions[i].file_name);
       if (here == truth.end()) continue;
@@ -185,7 +196,7 @@ TEST_P(CorpusTest, OneFileCutShortKeepsItsPlace) {
 TEST_P(CorpusTest, TwoNamesExchangedAreFoundOutOrHarmless) {
   for (const CorpusCase& crash : Corpus()) {
     const RegionSet whole = RegionsOf(crash, GetParam());
-    const std::map<std::string, Truth> truth = TruthOf(crash);
+    const Truths& truth = TruthOf(crash);
     for (size_t i = 0; i < whole.regions.size(); ++i) {
       for (size_t j : {i + 1, i + 5, i + 11}) {
         if (j >= whole.regions.size()) continue;
@@ -212,7 +223,7 @@ TEST(CorpusWithoutHeaderTest, WithoutHeaderAndTableTheLogsRegionsStillStand) {
     const RegionSet set = Without(RegionsOf(crash, WithTable::kNo), "md_KELF1.BIN");
     const CoreImage image = Reassemble(set);
     ExpectAllInPlace(crash, set, image);
-    const std::map<std::string, Truth> truth = TruthOf(crash);
+    const Truths& truth = TruthOf(crash);
     for (absl::string_view name : {"md_Kprb22.BIN", "md_Kprintk_r20.BIN", "md_Kinit_uts19.BIN"}) {
       std::vector<uint8_t> bytes(8);
       EXPECT_TRUE(image.ReadVirtual(truth.at(std::string(name)).vaddr, absl::MakeSpan(bytes)).ok())
