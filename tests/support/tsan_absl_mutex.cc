@@ -15,12 +15,13 @@
 #include <cstdio>
 #include <cstdlib>
 
+#include "absl/base/config.h"
 #include "absl/status/status.h"
 #include "absl/synchronization/mutex.h"
 #include "absl/synchronization/notification.h"
 #include "absl/time/time.h"
 
-#ifndef __SANITIZE_THREAD__
+#ifndef ABSL_HAVE_THREAD_SANITIZER
 #error "only a ThreadSanitizer build may link this"
 #endif
 

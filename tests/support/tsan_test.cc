@@ -6,6 +6,7 @@
 #include <thread>
 #include <utility>
 
+#include "absl/base/config.h"
 #include "absl/synchronization/blocking_counter.h"
 #include "absl/synchronization/mutex.h"
 #include "absl/synchronization/notification.h"
@@ -73,7 +74,7 @@ void ReadWhatANotificationDoesNotCover() {
 class TsanDeathTest : public testing::Test {
  protected:
   void SetUp() override {
-#ifndef __SANITIZE_THREAD__
+#ifndef ABSL_HAVE_THREAD_SANITIZER
     GTEST_SKIP() << "not a ThreadSanitizer build";
 #endif
     GTEST_FLAG_SET(death_test_style, "threadsafe");
