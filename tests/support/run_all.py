@@ -38,7 +38,7 @@ def output_base(name):
     return ["--output_base=" + os.path.expanduser(f"~/.cache/corefleet/bazel-{name}-{clone}")]
 
 
-SANITIZED_BASE = output_base("sanitized")
+ASAN_BASE = output_base("asan")
 FUZZ_BASE = output_base("fuzz")
 E2E_TOGETHER = 2
 SUITE_SECONDS = 1800
@@ -129,12 +129,13 @@ def unit_all(result, log):
     bazel_test(result, log, ["//..."])
 
 
-def sanitized(name):
-    """The suite of one sanitizer. Its Bazel server ends with it: the suites that follow need the memory."""
-    def suite(result, log):
-        bazel_test(result, log, SANITIZED[name], name, ["bazel", *SANITIZED_BASE])
-        subprocess.run(["bazel", *SANITIZED_BASE, "shutdown"], cwd=REPOSITORY, check=False)
-    return suite
+def asan(result, log):
+    bazel_test(result, log, SANITIZED["asan"], "asan", ["bazel", *ASAN_BASE])
+    subprocess.run(["bazel", *ASAN_BASE, "shutdown"], cwd=REPOSITORY, check=False)
+
+
+def tsan(result, log):
+    bazel_test(result, log, SANITIZED["tsan"], "tsan")
 
 
 def build_programs(log, names):
@@ -169,9 +170,8 @@ def e2e_names():
     return sorted(path.stem[len("test_"):] for path in (REPOSITORY / "tests/e2e").glob("test_*.py"))
 
 
-SUITES = {"layers": layers, "format": formatting, "scripts": scripts, "unit": unit,
-          **{name: sanitized(name) for name in SANITIZED}}
-SLOW = set(SANITIZED)
+SUITES = {"layers": layers, "format": formatting, "scripts": scripts, "unit": unit, "asan": asan, "tsan": tsan}
+SLOW = {"asan", "tsan"}
 
 
 def run_suite(name, suite, logs):

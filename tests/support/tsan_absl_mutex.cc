@@ -15,13 +15,12 @@
 #include <cstdio>
 #include <cstdlib>
 
-#include "absl/base/config.h"
 #include "absl/status/status.h"
 #include "absl/synchronization/mutex.h"
 #include "absl/synchronization/notification.h"
 #include "absl/time/time.h"
 
-#ifndef ABSL_HAVE_THREAD_SANITIZER
+#ifndef __SANITIZE_THREAD__
 #error "only a ThreadSanitizer build may link this"
 #endif
 

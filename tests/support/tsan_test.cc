@@ -6,7 +6,6 @@
 #include <thread>
 #include <utility>
 
-#include "absl/base/config.h"
 #include "absl/synchronization/blocking_counter.h"
 #include "absl/synchronization/mutex.h"
 #include "absl/synchronization/notification.h"
@@ -74,7 +73,7 @@ void ReadWhatANotificationDoesNotCover() {
 class TsanDeathTest : public testing::Test {
  protected:
   void SetUp() override {
-#ifndef ABSL_HAVE_THREAD_SANITIZER
+#ifndef __SANITIZE_THREAD__
     GTEST_SKIP() << "not a ThreadSanitizer build";
 #endif
     GTEST_FLAG_SET(death_test_style, "threadsafe");
