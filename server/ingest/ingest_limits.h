@@ -15,9 +15,9 @@ struct IngestLimits {
   // A stream makes durable what it holds as soon as it holds this many bytes. One sync and one transaction
   // each, so that an ordinary crash costs one.
   uint64_t flush_bytes = 2 << 20;
-  // What all streams together may hold in verified and not yet durable chunks. The less of it is left, the
-  // earlier each makes its own durable, so that many slow devices cost smaller packs and not memory, and a
-  // fast one among them gets packs as large as theirs.
+  // What all streams together may hold in memory of verified and not yet durable chunks. The less of it is
+  // left, the earlier each sets its own aside, so that many slow devices cost smaller packs and not memory,
+  // and a fast one among them gets packs as large as theirs.
   uint64_t held_bytes = 8 << 20;
   // What a device may have on the way, unacknowledged. At least twice flush_bytes, or link and disk take
   // turns.

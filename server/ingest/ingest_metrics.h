@@ -55,7 +55,8 @@ class IngestMetrics {
   // A verified chunk, with its bytes as they travelled.
   virtual void ChunkReceived(uint64_t bytes) {}
   virtual void ChunkRejected(ChunkReject reason) {}
-  // A pack that is durable and recorded. `took` covers the store and the index.
+  // Packs of one stream that became durable and were recorded together, of `bytes` in all. `took` covers the
+  // store and the index, and not what was written before, when they were set aside.
   virtual void PacksWritten(uint64_t packs, uint64_t bytes, absl::Duration took) {}
   virtual void CrashReceived() {}
   // Open sessions that were forgotten because nobody came back to them.

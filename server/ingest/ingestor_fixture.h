@@ -14,7 +14,7 @@
 
 namespace corefleet {
 
-// What the tests of the ingestor and of its writers share: an index and a store in memory, and one crash.
+// Counts what it is told.
 class CountingIngestMetrics final : public IngestMetrics {
  public:
   void SessionBegun(BeginOutcome outcome) override { ++begun[static_cast<int>(outcome)]; }
@@ -27,6 +27,7 @@ class CountingIngestMetrics final : public IngestMetrics {
   int crashes = 0;
 };
 
+// What the tests of the ingestor and of its writers share: an index and a store in memory, and one crash.
 class IngestorTest : public testing::Test {
  protected:
   std::string Begin() { return Begin(crash_); }

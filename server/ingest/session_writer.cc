@@ -16,8 +16,8 @@ constexpr uint64_t kFrameOverhead = 1024;
 constexpr size_t kMaxHeldChunks = 1024;
 // When no more than this part of flush_bytes is lacking, a pack may grow by as much.
 constexpr uint64_t kRest = 4;
-// Longer than that nothing stays set aside: a server that is killed has kept it from nobody, a device waits
-// no longer for its acknowledgement, and a segment is not kept open for it.
+// Longer than that nothing stays set aside: so much of a device's work a killed server loses, so long a
+// device waits for its acknowledgement, and so long a segment is kept open.
 constexpr absl::Duration kLongAside = absl::Seconds(10);
 
 std::string Where(const ReceivedChunk& chunk) {
