@@ -11,7 +11,6 @@ namespace corefleet {
 namespace {
 
 // meminspect's ids, the same in all revisions of the series. Hints, used where no address can be followed.
-constexpr uint32_t kIdRingStatic = 20;
 constexpr uint32_t kIdRingDynamic = 21;
 constexpr uint32_t kIdRingPointer = 22;
 constexpr uint32_t kIdDescs = 23;
