@@ -44,7 +44,7 @@ def bars(title, unit, rows):
 def lines(title, x_name, y_name, series, bands=()):
     """Curves over words or numbers that stand side by side, in order. `series`: {name: {x: y}}, all x in the order of the
     longest; `bands`: [(y, name)] dashed lines across."""
-    width, height, left, right, top, bottom = 760, 400, 80, 200, 50, 60
+    width, height, left, right, top, bottom = 760, 420, 80, 200, 70, 60
     names = list(max(series.values(), key=len))
     most_y = 1.1 * max([y for each in series.values() for y in each.values()] + [y for y, _ in bands]) or 1
 
