@@ -36,7 +36,7 @@ class Archive {
   // All must outlive the archive and every source that it gave. `opener` reads compressed dumps and may be
   // null.
   Archive(CrashIndex* index, PackStore* store, const DumpOpener* opener = nullptr)
-      : index_(index), store_(store), opened_(index, store, opener) {}
+      : index_(index), opened_(index, store, opener) {}
 
   absl::StatusOr<CrashId> Resolve(absl::string_view name);
 
@@ -72,7 +72,6 @@ class Archive {
   absl::StatusOr<std::shared_ptr<const OpenedCrash>> Open(absl::string_view name);
 
   CrashIndex* const index_;
-  PackStore* const store_;
   OpenedCrashCache opened_;
 };
 
