@@ -118,9 +118,7 @@ bool ChunkSender::SendAll() {
       if (!ReadAnswer()) return false;
     }
   }
-  std::vector<grpc::Slice> last = {Constant(habits_.finish_in_stream ? kFlushAndFinish : kFlush)};
-  if (!named_session_) last.insert(last.begin(), grpc::Slice(SessionField(session_)));
-  return stream_->Write(grpc::ByteBuffer(last.data(), last.size()));
+  return true;
 }
 
 bool ChunkSender::MustWait() const {
@@ -146,9 +144,10 @@ bool ChunkSender::SendMessage() {
   unflushed_bytes_ += bytes;
   stream_bytes_ += bytes;
   progress_->sent_bytes += bytes;
-  // What follows the last chunks asks for them, as the agent's last message does.
-  const bool last = next_ == progress_->state_.size();
-  if (!last && (careful_ || unflushed_bytes_ >= window_bytes_ / 2)) {
+  // As the agent's last message does, the one with the last chunks asks for them, and for the crash's end.
+  if (next_ == progress_->state_.size()) {
+    slices.push_back(Constant(habits_.finish_in_stream ? kFlushAndFinish : kFlush));
+  } else if (careful_ || unflushed_bytes_ >= window_bytes_ / 2) {
     slices.push_back(Constant(kFlush));
     unflushed_bytes_ = 0;
   }
