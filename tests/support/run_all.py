@@ -38,6 +38,14 @@ def output_base(name):
     return ["--output_base=" + os.path.expanduser(f"~/.cache/corefleet/bazel-{name}-{clone}")]
 
 
+def headers_of_libraries():
+    """A flag that changes with the packages whose headers the sanitizers' builds compile once: Bazel does not look at what is outside
+    the repository, and a compiler refuses headers that were changed after they were compiled."""
+    packages = ["libabsl-dev", "libgtest-dev", "libstdc++-12-dev", "libc6-dev", "g++-12", "clang-14"]
+    versions = subprocess.run(["dpkg-query", "--show", *packages], capture_output=True, check=False).stdout
+    return f"--copt=-DCOREFLEET_HEADERS=0x{hashlib.sha256(versions).hexdigest()[:12]}"
+
+
 ASAN_BASE = output_base("asan")
 FUZZ_BASE = output_base("fuzz")
 E2E_TOGETHER = 2
@@ -109,7 +117,7 @@ TEST_LINE = re.compile(r"^(//\S+)\s+(?:\(cached\) )?(PASSED|FLAKY|FAILED TO BUIL
 def bazel_test(result, log, targets, config=None, bazel=None):
     """`bazel test`; every test target is one test."""
     command = (bazel or BAZEL) + ["test", "--keep_going", "--test_output=errors", "--test_summary=short", "--build_tests_only"]
-    command += [f"--config={config}"] if config else []
+    command += [f"--config={config}", headers_of_libraries()] if config else []
     code = call(command + ["--", *targets], log, timeout=3600)
     for line in log.read_text(errors="replace").splitlines():
         if match := TEST_LINE.match(line):
