@@ -10,7 +10,7 @@ def _precompiled_impl(ctx):
     compiler = cc_common.get_tool_for_action(feature_configuration = features, action_name = ACTION_NAMES.cpp_compile)
     flags = ctx.fragments.cpp.copts + ctx.fragments.cpp.cxxopts + ctx.attr.copts + ["-x", "c++-header"]
     if "clang" in compiler:
-        # Its other check of headers, their sizes, holds for what another machine's cache gives as well.
+        # A header whose time has changed, but neither its size nor, as Bazel sees to it, what is in it, is still the one.
         flags += ["-Xclang", "-fno-pch-timestamp"]
 
     # Both compilers look for this name when -include asks for it without ".gch".
@@ -38,6 +38,9 @@ def _precompiled_impl(ctx):
         ),
         inputs = depset(ctx.files.hdrs, transitive = [toolchain.all_files]),
         outputs = [out],
+        # Clang writes the absolute paths of what it read into it, so it is one output base's own: from a cache that others fill
+        # as well, it would have every file include another base's headers.
+        execution_requirements = {"no-cache": "1"},
         mnemonic = "PrecompileHeader",
         progress_message = "Precompiling " + ctx.files.hdrs[0].short_path,
     )
