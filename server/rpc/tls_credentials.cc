@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "base/log.h"
+#include "server/rpc/tls_buffers.h"
 
 namespace corefleet {
 namespace {
@@ -64,6 +65,7 @@ void SpeakOnlyTls13() {
 std::shared_ptr<grpc::ServerCredentials> MakeTlsCredentials(std::shared_ptr<const TlsIdentity> identity,
                                                             ClientCertificates clients) {
   SpeakOnlyTls13();
+  ReleaseIdleTlsBuffers();
   const auto request = clients == ClientCertificates::kRequired
                            ? GRPC_SSL_REQUEST_AND_REQUIRE_CLIENT_CERTIFICATE_AND_VERIFY
                            : GRPC_SSL_REQUEST_CLIENT_CERTIFICATE_AND_VERIFY;
