@@ -46,9 +46,9 @@ namespace corefleet {
 namespace {
 
 constexpr int kMaxCalls = 4096;
-// What gRPC may buffer for devices. From four fifths of it on all windows shrink, the fast devices' too, and
-// it counts more than it has in use: hundreds of slow ones, who are the rule, must stay below that.
-constexpr size_t kDeviceBuffers = 96 << 20;
+// What gRPC may buffer for devices. Hundreds of slow ones, who are the rule, have to stay below four fifths
+// of what many may have, for from there on all windows shrink.
+constexpr CallBuffers::Sizes kDeviceBuffers = {.few = 32, .few_bytes = 768 << 20, .many_bytes = 96 << 20};
 // A message of chunks has 2 MiB of them. A device needs a stream and a call; a gateway, one connection for
 // each few devices.
 constexpr int kDeviceMessage = (2 << 20) + (256 << 10);
@@ -176,10 +176,11 @@ absl::Status Serve(const ServerOptions& options, const sigset_t& stop_signals) {
   Archive archive(index, store, &opener);
 
   IngestCounter ingest_counter(&metrics, in_flight, clock);
-  Rim ingest_rim(options.workers, kMaxCalls, clock, &ingest_counter, Verifiers());
+  CallBuffers device_buffers(kDeviceBuffers);
+  Rim ingest_rim(options.workers, kMaxCalls, clock, &ingest_counter, Verifiers(), &device_buffers);
   IngestService ingest_service(&ingest_rim, &ingestor);
   const RpcLimits device_limits{.max_message_bytes = kDeviceMessage,
-                                .buffer_bytes = kDeviceBuffers,
+                                .buffers = &device_buffers,
                                 .max_idle = absl::Minutes(5),
                                 .max_age = absl::Minutes(30),
                                 .max_descriptor = shares.ingest_below};

@@ -22,6 +22,7 @@
 #include "base/log.h"
 #include "base/worker_pool.h"
 #include "server/admission/refusal.h"
+#include "server/rpc/call_buffers.h"
 #include "server/rpc/call_owner.h"
 #include "server/rpc/status.h"
 
@@ -60,9 +61,11 @@ absl::Status CatchAll(Fn&& fn) {
 // Thread-safe.
 class Rim {
  public:
-  // `threads` wait; without `verifiers` of their own they do all there is to do.
-  Rim(int threads, int max_calls, const Clock* clock, RpcMetrics* metrics, int verifiers = 0)
-      : max_calls_(max_calls), clock_(clock), metrics_(metrics), pool_(threads) {
+  // `threads` wait; without `verifiers` of their own they do all there is to do. `buffers`, which may be null
+  // and must outlive the rim, are told of the calls.
+  Rim(int threads, int max_calls, const Clock* clock, RpcMetrics* metrics, int verifiers = 0,
+      CallBuffers* buffers = nullptr)
+      : max_calls_(max_calls), clock_(clock), metrics_(metrics), buffers_(buffers), pool_(threads) {
     if (verifiers > 0) verifiers_.emplace(verifiers);
   }
 
@@ -82,8 +85,10 @@ class Rim {
         : rim_(rim), method_(method), owner_(std::move(owner)), start_(rim->clock_->Now()) {
       room_ = rim_->calls_.fetch_add(1) < rim_->max_calls_;
       own_room_ = rim_->Enter(owner_);
+      if (rim_->buffers_ != nullptr) rim_->buffers_->Enter();
     }
     ~Call() {
+      if (rim_->buffers_ != nullptr) rim_->buffers_->Leave();
       rim_->calls_.fetch_sub(1);
       rim_->Leave(owner_);
     }
@@ -140,6 +145,7 @@ class Rim {
   const int max_calls_;
   const Clock* const clock_;
   RpcMetrics* const metrics_;
+  CallBuffers* const buffers_;
   std::atomic<int> calls_{0};
   absl::Mutex mutex_;
   absl::flat_hash_map<std::string, int> calls_of_ ABSL_GUARDED_BY(mutex_);  // of owners that have any

@@ -23,6 +23,7 @@ constexpr int kPingTimeoutMs = 10'000;
 constexpr int kMinClientPingMs = 20'000;
 constexpr int kHandshakeTimeoutMs = 10'000;
 constexpr int kAgeGraceMs = 300'000;
+constexpr size_t kBufferBytes = 256 << 20;
 
 // Reflection is for all servers of a process, or for none. A port with this does without.
 class NoReflection final : public grpc::ServerBuilderOption {
@@ -64,7 +65,8 @@ Acceptor::Options Handing(std::unique_ptr<grpc::experimental::ExternalConnection
 
 void Limit(const RpcLimits& limits, grpc::ServerBuilder* builder) {
   builder->SetMaxReceiveMessageSize(limits.max_message_bytes);
-  builder->SetResourceQuota(grpc::ResourceQuota().Resize(limits.buffer_bytes));
+  builder->SetResourceQuota(limits.buffers != nullptr ? limits.buffers->quota()
+                                                      : grpc::ResourceQuota().Resize(kBufferBytes));
   builder->AddChannelArgument(GRPC_ARG_MAX_CONCURRENT_STREAMS, limits.max_streams_per_connection);
   builder->AddChannelArgument(GRPC_ARG_MAX_METADATA_SIZE, limits.max_metadata_bytes);
   builder->AddChannelArgument(GRPC_ARG_KEEPALIVE_TIME_MS, kPingEveryMs);

@@ -13,6 +13,7 @@
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "server/rpc/acceptor.h"
+#include "server/rpc/call_buffers.h"
 #include "server/rpc/tls_credentials.h"
 
 namespace corefleet {
@@ -22,8 +23,9 @@ struct RpcLimits {
   int max_message_bytes = 4 << 20;
   int max_streams_per_connection = 256;
   int max_metadata_bytes = 8 << 10;
-  // gRPC's own buffers, of all connections of the port. Soft: a backstop behind our own bounds.
-  size_t buffer_bytes = 256 << 20;
+  // gRPC's own buffers, of all connections of the port. Soft: a backstop behind our own bounds. Null: 256
+  // MiB. Need not outlive the server.
+  const CallBuffers* buffers = nullptr;
   // A device's connection is closed when it has been idle this long, and after this age, so that a fleet
   // spreads over replicas that were added. Infinite: never.
   absl::Duration max_idle = absl::InfiniteDuration();
