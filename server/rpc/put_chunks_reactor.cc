@@ -1,5 +1,6 @@
 #include "server/rpc/put_chunks_reactor.h"
 
+#include <grpc/grpc.h>
 #include <grpc/support/time.h>
 
 #include <algorithm>
@@ -27,14 +28,19 @@ absl::Status SupplantedStatus() {
       "newer streams of this session have taken its place; what was acknowledged is kept");
 }
 
+// Its device reads nothing of what it is told.
+void CancelStuck(grpc_call* call) {
+  grpc_call_cancel_with_status(call, GRPC_STATUS_CANCELLED, "what was answered is not read", nullptr);
+}
+
 }  // namespace
 
 PutChunksReactor* PutChunksReactor::Start(grpc::CallbackServerContext* context, const Dependencies& deps) {
   auto reactor = std::shared_ptr<PutChunksReactor>(new PutChunksReactor(context, deps));
   reactor->self_ = reactor;
-  if (absl::Status status = reactor->call_.Admission(); !status.ok()) {
+  if (absl::Status status = reactor->call_->Admission(); !status.ok()) {
     AddPushback(status, context);
-    reactor->Finish(reactor->call_.End(status));
+    reactor->Finish(reactor->call_->End(status));
     return reactor.get();
   }
   {
@@ -51,7 +57,7 @@ PutChunksReactor::PutChunksReactor(grpc::CallbackServerContext* context, const D
       rim_(deps.rim),
       ingestor_(deps.ingestor),
       streams_(deps.streams),
-      call_(deps.rim, "PutChunks", CallOwnerOf(*context)),
+      call_(std::in_place, deps.rim, "PutChunks", CallOwnerOf(*context)),
       pace_(deps.rim->clock()->Now()) {}
 
 void PutChunksReactor::OnReadDone(bool ok) {
@@ -205,47 +211,63 @@ bool PutChunksReactor::Stalled() {
 }
 
 void PutChunksReactor::OnAlarm(bool rang) {
-  bool ended = false;
-  bool cancel = false;
+  std::shared_ptr<PutChunksReactor> last;  // first, so that it goes after the lock
+  HeldCall deaf(nullptr, &grpc_call_unref);
+  bool stuck = false;
   {
     absl::MutexLock lock(&mutex_);
-    ended = end_.has_value();
-    cancel = rang && writing_;
+    if (done_) last = std::move(self_);
+    alarm_set_ = false;
+    if (done_ || !rang) return;
+    const bool stalled = Stalled();
+    SetAlarm();
     // Whoever gave up has posted the end already.
-    if (rang && !ended && given_up_) return SetAlarm();
-    const bool at_work = !ended || writing_;
-    if (rang && at_work && !Stalled()) return SetAlarm();
-    if (rang && !ended) given_up_ = true;
+    if (!stalled || (given_up_ && !end_)) return;
+    if (end_) {
+      deaf = HoldCall();
+    } else {
+      given_up_ = true;
+      stuck = writing_;
+    }
   }
-  if (rang && !ended) return rim_->pool()->Run([self = self_, cancel] { self->EndStalled(cancel); });
-  // The last answer does not go out: its device does not read.
-  if (cancel) context_->TryCancel();
-  PerformWhatIsLeft();
+  if (deaf != nullptr) return CancelStuck(deaf.get());
+  rim_->pool()->Run([self = self_, stuck] { self->EndStalled(stuck); });
 }
 
-void PutChunksReactor::EndStalled(bool cancel) {
+void PutChunksReactor::EndStalled(bool stuck) {
   EndInput(absl::DeadlineExceededError(
       absl::StrCat("nothing came for ", absl::FormatDuration(ingestor_->limits().stall),
                    "; what was acknowledged is kept, begin again to go on")));
-  // A write that has not gone out in all that time never will, and Finish would wait behind it.
-  if (cancel) context_->TryCancel();
+  if (!stuck) return;
+  HeldCall call(nullptr, &grpc_call_unref);
   {
     absl::MutexLock lock(&mutex_);
-    if (writing_ && !cancel) return SetAlarm();  // the last answer gets its time
+    // It has gone out after all, and the last answer gets its time.
+    if (!writing_) return;
+    call = HoldCall();
   }
-  PerformWhatIsLeft();
+  CancelStuck(call.get());
 }
 
-void PutChunksReactor::PerformWhatIsLeft() {
-  Work work;
-  absl::Status end;
+// Only while gRPC is not done: until OnDone has had the lock.
+PutChunksReactor::HeldCall PutChunksReactor::HoldCall() {
+  grpc_call* const call = context_->c_call();
+  grpc_call_ref(call);
+  return HeldCall(call, &grpc_call_unref);
+}
+
+void PutChunksReactor::OnDone() {
+  const std::shared_ptr<PutChunksReactor> self = self_;
+  call_.reset();
+  grpc::Alarm* alarm = nullptr;
   {
     absl::MutexLock lock(&mutex_);
-    alarm_set_ = false;
-    work = Decide();
-    if (end_) end = *end_;
+    done_ = true;
+    if (!alarm_set_) return self_.reset();
+    alarm = alarm_.get();
   }
-  Perform(work, end);
+  // Not under the lock, for its callback takes it.
+  alarm->Cancel();
 }
 
 absl::Status PutChunksReactor::CheckRequest() const {
@@ -306,33 +328,34 @@ void PutChunksReactor::AppendAcks() {
 
 PutChunksReactor::Work PutChunksReactor::Decide() {
   if (broken_) acks_.clear();
-  if (writing_) return {};
+  if (writing_ || finishing_) return {};
+  Work work{.finish = end_.has_value()};
   // The crash's id travels with the last acknowledgements.
   const bool says_finished = end_.has_value() && finished_crash_.has_value() && !broken_;
-  if (!acks_.empty() || says_finished) {
+  work.write = !acks_.empty() || says_finished;
+  if (work.write) {
     response_.Clear();
     for (const ChunkRange& range : acks_) ToProto(range, response_.add_durable());
     acks_.clear();
     if (says_finished) ToProto(*std::exchange(finished_crash_, {}), response_.mutable_finished());
-    writing_ = true;
-    return {.write = true};
   }
-  if (!end_) return {};
-  if (!alarm_set_) return {.finish = true};
-  return {.silence = alarm_.get()};
+  finishing_ = work.finish;
+  writing_ = work.write && !work.finish;
+  return work;
 }
 
-// Nothing may follow Finish. That there is only one is sure: end_ is set once, the alarm ends once after it,
-// and then either its end or that of the last write finds nothing left to do. A read that a stall left open
-// does no harm: it fails with the call, and OnDone waits for it.
+// Of the stream's end gRPC says nothing but OnDone. A read that a stall left open does no harm: it fails with
+// the call, and OnDone waits for it.
 void PutChunksReactor::Perform(const Work& work, const absl::Status& end) {
-  if (work.write) StartWrite(&response_);
-  // Not under the lock, for its callback takes it.
-  if (work.silence != nullptr) work.silence->Cancel();
   if (work.read) StartRead(&request_);
-  if (!work.finish) return;
+  if (!work.finish) {
+    if (work.write) StartWrite(&response_);
+    return;
+  }
   AddPushback(end, context_);
-  Finish(call_.End(end));
+  const grpc::Status status = call_->End(end);
+  if (work.write) return StartWriteAndFinish(&response_, grpc::WriteOptions(), status);
+  Finish(status);
 }
 
 }  // namespace corefleet

@@ -38,9 +38,10 @@ namespace corefleet {
 //
 // An alarm looks at the stream twice in a stall limit; when no chunk has come for a whole one, the stream
 // ends with DEADLINE_EXCEEDED, or is cancelled if its device does not even read what it is told, which holds
-// for the last answer too. The alarm counts as an operation of the stream: Finish comes after it.
+// for the last answer too.
 //
-// Owns itself. A step holds the reactor as well, so that gRPC may be done with it while the step returns.
+// Owns itself, until gRPC is done with it and the alarm has ended. A step holds the reactor as well, so that
+// gRPC may be done with it while the step returns.
 class PutChunksReactor final : public grpc::ServerBidiReactor<v1::PutChunksRequest, v1::PutChunksResponse> {
  public:
   // All of them must outlive every call.
@@ -54,16 +55,17 @@ class PutChunksReactor final : public grpc::ServerBidiReactor<v1::PutChunksReque
 
   void OnReadDone(bool ok) override;
   void OnWriteDone(bool ok) override;
-  void OnDone() override { self_.reset(); }
+  void OnDone() override;
 
  private:
   // What to ask gRPC for once the lock is free again.
   struct Work {
     bool write = false;
     bool read = false;
-    bool finish = false;
-    grpc::Alarm* silence = nullptr;  // the alarm, when there is nothing left for it to look at
+    bool finish = false;  // with the write, if there is one
   };
+  // The call, which is there as long as this is, whatever gRPC does with the reactor meanwhile.
+  using HeldCall = std::unique_ptr<grpc_call, void (*)(grpc_call*)>;
 
   PutChunksReactor(grpc::CallbackServerContext* context, const Dependencies& deps);
 
@@ -94,9 +96,10 @@ class PutChunksReactor final : public grpc::ServerBidiReactor<v1::PutChunksReque
   bool Stalled() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   bool WaitsForDevice() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) { return reading_ || read_waits_; }
   // Where a step may wait, in the place of the step that never came.
-  void EndStalled(bool cancel);
+  // `stuck`: a write had not gone out in all that time.
+  void EndStalled(bool stuck);
   void Supplanted();
-  void PerformWhatIsLeft();
+  HeldCall HoldCall() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
   void AppendAcks() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   Work Decide() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
@@ -106,8 +109,8 @@ class PutChunksReactor final : public grpc::ServerBidiReactor<v1::PutChunksReque
   Rim* const rim_;
   Ingestor* const ingestor_;
   UploadStreams* const streams_;
-  Rim::Call call_;
-  v1::PutChunksRequest request_;  // the read's, then the step's
+  std::optional<Rim::Call> call_;  // until gRPC is done: the alarm may end after the rim
+  v1::PutChunksRequest request_;   // the read's, then the step's
   // The step's. Which of the message's chunks comes next, and since when the part waits for its worker.
   int next_chunk_ = 0;
   absl::Time posted_;
@@ -120,16 +123,17 @@ class PutChunksReactor final : public grpc::ServerBidiReactor<v1::PutChunksReque
 
   absl::Mutex mutex_;
   std::vector<ChunkRange> acks_ ABSL_GUARDED_BY(mutex_);  // to be written
-  v1::PutChunksResponse response_;                        // the write's, while writing_
+  v1::PutChunksResponse response_;                        // the write's, while writing_ or finishing_
   bool writing_ ABSL_GUARDED_BY(mutex_) = false;
   bool broken_ ABSL_GUARDED_BY(mutex_) = false;      // a write failed: nobody listens
   bool read_waits_ ABSL_GUARDED_BY(mutex_) = false;  // for acknowledgements to go out
   bool reading_ ABSL_GUARDED_BY(mutex_) = false;     // gRPC has a read that is not done
   bool given_up_ ABSL_GUARDED_BY(mutex_) = false;    // it ends: what is still read is dropped
   bool supplanted_ ABSL_GUARDED_BY(mutex_) = false;  // it ends when the step does
-  // The alarm is set, or its end uses the call: no Finish yet.
-  bool alarm_set_ ABSL_GUARDED_BY(mutex_) = false;
-  int quiet_alarms_ ABSL_GUARDED_BY(mutex_) = 0;  // since a chunk came or an answer went
+  bool finishing_ ABSL_GUARDED_BY(mutex_) = false;   // gRPC has the stream's end: nothing may follow
+  bool done_ ABSL_GUARDED_BY(mutex_) = false;        // the call and its context are gone
+  bool alarm_set_ ABSL_GUARDED_BY(mutex_) = false;   // or in its callback
+  int quiet_alarms_ ABSL_GUARDED_BY(mutex_) = 0;     // since a chunk came or an answer went
   // A new one each time: an alarm must not be set again before its last callback has returned.
   std::unique_ptr<grpc::Alarm> alarm_ ABSL_GUARDED_BY(mutex_);
   // What the last answer says of the crash. A step sets it before end_; whoever decides after that takes it.
