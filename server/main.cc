@@ -48,7 +48,7 @@ namespace {
 constexpr int kMaxCalls = 4096;
 // What gRPC may buffer for devices. Hundreds of slow ones, who are the rule, have to stay below four fifths
 // of what many may have, for from there on all windows shrink.
-constexpr CallBuffers::Sizes kDeviceBuffers = {.few = 32, .few_bytes = 768 << 20, .many_bytes = 96 << 20};
+constexpr CallBuffers::Sizes kDeviceBuffers = {.few = 16, .few_bytes = 768 << 20, .many_bytes = 96 << 20};
 // A message of chunks has 2 MiB of them. A device needs a stream and a call; a gateway, one connection for
 // each few devices.
 constexpr int kDeviceMessage = (2 << 20) + (256 << 10);
